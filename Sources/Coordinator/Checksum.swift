@@ -1,0 +1,14 @@
+/// CRC-32C (Castagnoli, RFC 3720 appendix B.4), which guards every record of the log.
+enum Checksum {
+    private static let table: [UInt32] = (0..<256).map { index in
+        var value = UInt32(index)
+        for _ in 0..<8 { value = value & 1 == 1 ? value >> 1 ^ 0x82f6_3b78 : value >> 1 }
+        return value
+    }
+
+    static func crc32c(_ bytes: some Sequence<UInt8>) -> UInt32 {
+        var value: UInt32 = 0xffff_ffff
+        for byte in bytes { value = value >> 8 ^ table[Int((value ^ UInt32(byte)) & 0xff)] }
+        return ~value
+    }
+}

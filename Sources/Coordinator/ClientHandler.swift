@@ -1,0 +1,58 @@
+import NIOCore
+import ZooKeeperProtocol
+
+/// Takes a client's bytes apart into frames. The first four bytes may be a four-letter word instead.
+final class ClientHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private let shell: CoordinatorShell
+    private let maximumFrame: Int
+    private var id: ConnectionID?
+    private var pending = ByteBuffer()
+    private var isFirst = true
+
+    init(shell: CoordinatorShell, maximumFrame: Int) {
+        self.shell = shell
+        self.maximumFrame = maximumFrame
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        id = shell.connected(context.channel)
+        if id == nil { context.close(promise: nil) }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        if let id { shell.disconnected(id, context.channel) }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        var buffer = unwrapInboundIn(data)
+        pending.writeBuffer(&buffer)
+        while let id, let length = pending.getInteger(at: pending.readerIndex, as: Int32.self) {
+            if isFirst, let word = Self.word(length) { return answer(word, context) }
+            guard length >= 0, length <= maximumFrame else { return context.close(promise: nil) }
+            guard pending.readableBytes >= 4 + Int(length) else { break }
+            pending.moveReaderIndex(forwardBy: 4)
+            let frame = pending.readBytes(length: Int(length)) ?? []
+            shell.received(id, frame, isFirst: isFirst)
+            isFirst = false
+        }
+        if pending.readableBytes == 0 { pending.clear() } else { pending.discardReadBytes() }
+    }
+
+    /// The four bytes as lower-case letters, if they are; as a length they would be far above any limit.
+    private static func word(_ length: Int32) -> String? {
+        let bytes = [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: length >> Int32($0)) }
+        guard bytes.allSatisfy({ (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) }) else { return nil }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    private func answer(_ word: String, _ context: ChannelHandlerContext) {
+        guard let answer = shell.answer(word) else { return context.close(promise: nil) }
+        let channel = context.channel
+        channel.writeAndFlush(ByteBuffer(string: answer)).whenComplete { _ in channel.close(promise: nil) }
+    }
+}

@@ -1,0 +1,93 @@
+import Logging
+import NIOCore
+import NIOPosix
+import ServiceKit
+import ZooKeeperProtocol
+
+/// A standalone coordinator on its client port. Everything but file access happens on one event loop.
+public final class CoordinatorServer: Sendable {
+    private let channel: any Channel
+    private let shell: NIOLoopBound<CoordinatorShell>
+
+    /// Ends when the log can no longer be written: the service must not go on.
+    public let failures: AsyncStream<String>
+
+    public var port: Int { channel.localAddress?.port ?? 0 }
+
+    private init(channel: any Channel, shell: NIOLoopBound<CoordinatorShell>, failures: AsyncStream<String>) {
+        self.channel = channel
+        self.shell = shell
+        self.failures = failures
+    }
+
+    /// Recovers the state and serves clients; `group` gives the event loop.
+    public static func start(
+        _ configuration: CoordinatorConfiguration, group: any EventLoopGroup
+    ) async throws -> CoordinatorServer {
+        let logger = Logger(label: "coordinator")
+        let directories = try directories(of: configuration)
+        let clock = WallClock()
+        var core = CoordinatorCore(configuration: configuration.core, startedAt: clock.now)
+        let log = try DurableLog.recover(
+            into: &core, logDirectory: directories.log, snapshotDirectory: directories.snapshots)
+        core.finishRecovery(at: clock.now)
+        logger.info("recovered \(core.tree.nodes.count) nodes, \(core.sessions.count) sessions, zxid \(core.lastZxid)")
+        let eventLoop = group.next()
+        let (failures, continuation) = AsyncStream<String>.makeStream()
+        let recovered = core
+        let box = LogBox(log)
+        let shell = try await eventLoop.submit {
+            let durable = DurableLog(
+                eventLoop: eventLoop, log: box.log, directory: directories.log,
+                snapshotDirectory: directories.snapshots)
+            let shell = CoordinatorShell(
+                core: recovered, log: durable, configuration: configuration, clock: clock, eventLoop: eventLoop,
+                failures: continuation)
+            shell.start()
+            return NIOLoopBound(shell, eventLoop: eventLoop)
+        }.get()
+        let channel = try await ServerBootstrap(group: eventLoop)
+            .serverChannelOption(.backlog, value: 1024)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(
+                        ClientHandler(shell: shell.value, maximumFrame: configuration.maximumFrame))
+                }
+            }
+            .bind(host: configuration.clientAddress, port: configuration.clientPort).get()
+        return CoordinatorServer(channel: channel, shell: shell, failures: failures)
+    }
+
+    /// Closes the port and the connections; sessions go on with the next start.
+    public func close() async {
+        try? await channel.close().get()  // An error means that it is closed already.
+        let threads = try? await channel.eventLoop.submit { [shell] in shell.value.stop() }.get()
+        for pool in threads ?? [] { try? await pool.shutdownGracefully() }  // A stopped pool needs nothing.
+    }
+
+    /// Hands the log to the event loop, once.
+    private final class LogBox: @unchecked Sendable {
+        // Safe: the starting task gives it up before the event loop takes it.
+        let log: WriteAheadLog
+        init(_ log: WriteAheadLog) { self.log = log }
+    }
+
+    private static func directories(
+        of configuration: CoordinatorConfiguration
+    ) throws -> (log: String, snapshots: String) {
+        for directory in Set([configuration.dataDirectory, configuration.logDirectory]) {
+            guard SmallFile.names(in: "\(directory)/version-2").isEmpty else {
+                throw LogError(
+                    description: "\(directory)/version-2 holds the data of an Apache ZooKeeper, which this version "
+                        + "cannot read: name another dataDir, or move that folder away to start empty")
+            }
+        }
+        let log = "\(configuration.logDirectory)/coordinator"
+        let snapshots = "\(configuration.dataDirectory)/coordinator"
+        try SmallFile.makeDirectory(log, mode: 0o700)
+        try SmallFile.makeDirectory(snapshots, mode: 0o700)
+        return (log, snapshots)
+    }
+}

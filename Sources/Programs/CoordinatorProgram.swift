@@ -1,0 +1,36 @@
+import Coordinator
+import Logging
+import NIOPosix
+import ServiceKit
+
+/// `mesos-coordinator --config zoo.cfg`
+enum CoordinatorProgram {
+    private static let loader = FlagLoader(
+        program: "mesos-coordinator",
+        flags: [
+            Flag("config", .text, default: "/etc/zookeeper/conf/zoo.cfg", "The zoo.cfg to use."),
+            Flag("logging_level", .oneOf(["DEBUG", "INFO", "WARNING", "ERROR"]), default: "INFO"),
+            Flag("help", .bool, default: "false"), Flag("version", .bool, default: "false"),
+        ], environmentPrefix: "MESOS_COORDINATOR_")
+
+    static func run(_ arguments: [String]) async throws {
+        let flags = try ServiceRun.flags(loader, arguments, directories: [])
+        ServiceLog.bootstrap(
+            program: "mesos-coordinator", level: ServiceLog.level(named: flags.text("logging_level")))
+        let logger = Logger(label: "coordinator")
+        let path = flags.text("config") ?? ""
+        guard let text = SmallFile.read(path) else { throw FlagError("mesos-coordinator: --config: cannot read \(path)") }
+        let configuration = try CoordinatorConfiguration(parsing: text, path: path)
+        for key in configuration.unknownKeys { logger.warning("\(path): the key \(key) is unknown and has no effect") }
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let server = try await CoordinatorServer.start(configuration, group: group)
+        logger.notice("serving clients on \(configuration.clientAddress):\(server.port)")
+        if configuration.clientAddress != "127.0.0.1" {
+            logger.warning("clients are not authenticated: whoever reaches the port may change everything")
+        }
+        ServiceNotifier.ready("serving clients on port \(server.port)")
+        try await ServiceRun.untilStopped(server.failures)
+        await server.close()
+        try await group.shutdownGracefully()
+    }
+}

@@ -1,0 +1,38 @@
+import CLinux
+import ServiceKit
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Musl
+#endif
+
+/// One program under several names: its name, or its first argument, says which it is.
+@main
+enum Main {
+    private static let programs: [String: @Sendable ([String]) async throws -> Void] = [
+        "mesos-coordinator": CoordinatorProgram.run,
+        "mesos-master": MasterProgram.run,
+    ]
+
+    static func main() async {
+        clinux_buffer_output_by_line()
+        var arguments = CommandLine.arguments
+        var name = arguments.removeFirst().split(separator: "/").last.map(String.init) ?? ""
+        if programs[name] == nil, let first = arguments.first, programs[first] != nil { name = arguments.removeFirst() }
+        guard let program = programs[name] else {
+            let known = programs.keys.sorted().joined(separator: ", ")
+            Self.fail("\(name): call this program by one of its names, or give one as the first argument: \(known)")
+        }
+        do {
+            try await program(arguments)
+        } catch {
+            Self.fail("\(error)")
+        }
+    }
+
+    static func fail(_ message: String) -> Never {
+        clinux_print_error(message)
+        exit(1)
+    }
+}

@@ -1,0 +1,25 @@
+import Logging
+import Master
+import NIOPosix
+import ServiceKit
+
+/// `mesos-master`
+enum MasterProgram {
+    static func run(_ arguments: [String]) async throws {
+        let loader = FlagLoader(program: "mesos-master", flags: MasterFlags.all)
+        var flags = try ServiceRun.flags(loader, arguments, directories: ["\(ServiceRun.etc)/mesos-master"])
+        if let zooKeeper = ServiceRun.commonZooKeeper { flags.provide("zk", zooKeeper) }
+        try MasterFlags.check(flags)
+        ServiceLog.bootstrap(program: "mesos-master", level: ServiceLog.level(named: flags.text("logging_level")))
+        let logger = Logger(label: "master")
+        ServiceRun.warn(of: flags, logger)
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let master = MasterService(flags: flags, group: group)
+        let port = try await master.start()
+        logger.notice("listening on port \(port)")
+        ServiceNotifier.ready("listening on port \(port)")
+        try await ServiceRun.untilStopped(master.failures)
+        await master.stop()
+        try await group.shutdownGracefully()
+    }
+}

@@ -1,0 +1,102 @@
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Musl
+#endif
+
+/// Configuration and checkpoint files: small enough to be read and written whole.
+public enum SmallFile {
+    /// A larger file is no configuration and is refused.
+    public static let maximumSize = 16 << 20
+
+    /// Why a file could not be written: the call, the path and the system's word.
+    public struct WriteError: Error, Sendable, CustomStringConvertible {
+        public let description: String
+    }
+
+    /// The content as text, or nil when it is no regular file that can be read.
+    public static func read(_ path: String) -> String? {
+        bytes(path).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    public static func bytes(_ path: String) -> [UInt8]? {
+        let file = open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return nil }
+        defer { close(file) }
+        var status = stat()
+        guard fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_size <= maximumSize else {
+            return nil
+        }
+        var content: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        while content.count <= maximumSize {
+            let count = Glibc.read(file, &buffer, buffer.count)
+            if count == 0 { return content }
+            guard count > 0 else { return nil }
+            content.append(contentsOf: buffer[..<count])
+        }
+        return nil
+    }
+
+    /// The text without white space around it.
+    public static func trimmed(_ text: String) -> String {
+        var rest = text[...]
+        while rest.last?.isWhitespace == true { rest.removeLast() }
+        while rest.first?.isWhitespace == true { rest.removeFirst() }
+        return String(rest)
+    }
+
+    /// The names in a directory, without `.` and `..`; none when it cannot be read.
+    public static func names(in directory: String) -> [String] {
+        guard let stream = opendir(directory) else { return [] }
+        defer { closedir(stream) }
+        var names: [String] = []
+        while let entry = readdir(stream) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) { raw in
+                String(decoding: raw.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        return names
+    }
+
+    /// Replaces a file so that a crash leaves the old or the new content, and the new one is on disk on return.
+    public static func replace(_ path: String, with content: [UInt8], mode: mode_t = 0o600) throws(WriteError) {
+        let temporary = "\(path).new"
+        let file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
+        guard file >= 0 else { throw failure("open", temporary) }
+        var written = 0
+        while written < content.count {
+            let count = content[written...].withUnsafeBytes { write(file, $0.baseAddress, $0.count) }
+            guard count > 0 else {
+                close(file)
+                throw failure("write", temporary)
+            }
+            written += count
+        }
+        guard fsync(file) == 0, close(file) == 0 else { throw failure("fsync", temporary) }
+        guard rename(temporary, path) == 0 else { throw failure("rename", path) }
+        syncDirectory(of: path)
+    }
+
+    /// Makes a directory and its parents.
+    public static func makeDirectory(_ path: String, mode: mode_t = 0o755) throws(WriteError) {
+        var prefix = path.hasPrefix("/") ? "" : "."
+        for part in path.split(separator: "/") {
+            prefix += "/" + part
+            if mkdir(prefix, mode) != 0, errno != EEXIST { throw failure("mkdir", prefix) }
+        }
+    }
+
+    private static func syncDirectory(of path: String) {
+        let parent = path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
+        let directory = open(parent.isEmpty ? "/" : parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard directory >= 0 else { return }
+        fsync(directory)
+        close(directory)
+    }
+
+    private static func failure(_ call: String, _ path: String) -> WriteError {
+        WriteError(description: "\(call) \(path): \(String(cString: strerror(errno)))")
+    }
+}

@@ -1,0 +1,44 @@
+/// A `zk://` URL: the servers of one ensemble and a path.
+public struct ZooKeeperAddress: Sendable, Equatable, CustomStringConvertible {
+    public struct Server: Sendable, Equatable {
+        public let host: String
+        public let port: Int
+    }
+
+    public let servers: [Server]
+    /// Absolute, without a slash at its end; `/` when the URL names none.
+    public let path: String
+
+    /// Why a text is no such URL, for the person who wrote it.
+    public struct Malformed: Error, Sendable, CustomStringConvertible {
+        public let description: String
+    }
+
+    /// Reads `zk://host:port,host:port/path`.
+    public init(parsing text: String) throws(Malformed) {
+        func wrong(_ reason: String) -> Malformed {
+            Malformed(description: "'\(text)' is wrong: \(reason): expected zk://host1:port1,host2:port2/path")
+        }
+        guard text.hasPrefix("zk://") else { throw wrong("it does not start with zk://") }
+        let rest = text.dropFirst("zk://".count)
+        guard !rest.contains("@") else { throw wrong("credentials in the URL cannot be used by this version") }
+        let slash = rest.firstIndex(of: "/") ?? rest.endIndex
+        var servers: [Server] = []
+        for part in rest[..<slash].split(separator: ",") {
+            let pieces = part.split(separator: ":", omittingEmptySubsequences: false)
+            guard let port = pieces.count == 1 ? 2181 : Int(pieces[1]), pieces.count <= 2, !pieces[0].isEmpty,
+                (1...65535).contains(port)
+            else { throw wrong("'\(part)' is no host:port") }
+            servers.append(Server(host: String(pieces[0]), port: port))
+        }
+        guard !servers.isEmpty else { throw wrong("it names no server") }
+        self.servers = servers
+        var path = String(rest[slash...])
+        while path.count > 1, path.hasSuffix("/") { path.removeLast() }
+        self.path = path.isEmpty ? "/" : path
+    }
+
+    public var description: String {
+        "zk://" + servers.map { "\($0.host):\($0.port)" }.joined(separator: ",") + (path == "/" ? "" : path)
+    }
+}

@@ -51,7 +51,7 @@ let package = Package(
             "Coordinator",
             ["ZooKeeperProtocol", "ServiceKit", "CLinux", nioCore, nioPosix, logging, collections]),
         library("Resources", ["MesosProtocol", "JSONText"]),
-        library("Allocator", ["Resources", "MesosProtocol"]),
+        library("Allocator", ["Resources", "MesosProtocol", "ServiceKit"]),
         library(
             "Master",
             [
@@ -70,7 +70,7 @@ let package = Package(
             "Agent",
             [
                 "Containerizer", "Resources", "MesosProtocol", "Libprocess", "HTTPKit", "JSONText", "ServiceKit",
-                "ZooKeeperClient", "CLinux", logging, nioCore, nioPosix,
+                "ZooKeeperClient", "CLinux", logging, nioCore, nioPosix, nioHTTP1,
             ]),
         library(
             "Marathon",
@@ -81,7 +81,7 @@ let package = Package(
         .executableTarget(
             name: "Programs",
             dependencies: [
-                "Coordinator", "Master", "Agent", "Marathon", "ProcessContainerizer", "DockerContainerizer",
+                "Coordinator", "Master", "Agent", "Marathon", "Containerizer", "ProcessContainerizer", "DockerContainerizer",
                 "NativeContainerizer", "ServiceKit", "HTTPKit", "JSONText", "ZooKeeperClient", "CLinux", logging,
                 nioPosix,
             ],

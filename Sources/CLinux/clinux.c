@@ -7,6 +7,7 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -108,3 +109,22 @@ int clinux_open_beneath(const char *root, const char *path, int flags) {
 void clinux_buffer_output_by_line(void) { setvbuf(stdout, NULL, _IOLBF, 0); }
 
 void clinux_print_error(const char *text) { fprintf(stderr, "%s\n", text); }
+
+int clinux_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC) == 0 ? 0 : -errno; }
+
+int clinux_epoll_create(void) {
+    int set = epoll_create1(EPOLL_CLOEXEC);
+    return set < 0 ? -errno : set;
+}
+
+int clinux_epoll_add(int set, int descriptor) {
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = descriptor};
+    return epoll_ctl(set, EPOLL_CTL_ADD, descriptor, &event) == 0 ? 0 : -errno;
+}
+
+int clinux_epoll_wait(int set, int ready[], int maximum) {
+    struct epoll_event events[64];
+    int count = epoll_wait(set, events, maximum < 64 ? maximum : 64, -1);
+    for (int i = 0; i < count; i++) ready[i] = events[i].data.fd;
+    return count < 0 ? -errno : count;
+}

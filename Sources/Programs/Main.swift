@@ -13,6 +13,8 @@ enum Main {
     private static let programs: [String: @Sendable ([String]) async throws -> Void] = [
         "mesos-coordinator": CoordinatorProgram.run,
         "mesos-master": MasterProgram.run,
+        "mesos-agent": AgentProgram.run,
+        "mesos-slave": AgentProgram.run,
     ]
 
     static func main() async {

@@ -34,3 +34,15 @@ void clinux_buffer_output_by_line(void);
 
 // Writes a line to the standard error.
 void clinux_print_error(const char *text);
+
+// A pipe whose ends are closed by exec; 0 or -errno.
+int clinux_pipe(int ends[2]);
+
+// A set of descriptors to wait for (epoll(7)), or -errno.
+int clinux_epoll_create(void);
+
+// Adds a descriptor to wait for until it can be read; 0 or -errno.
+int clinux_epoll_add(int set, int descriptor);
+
+// Waits for any descriptor of the set and stores up to `maximum` of those that are ready. Returns how many, or -errno.
+int clinux_epoll_wait(int set, int ready[], int maximum);

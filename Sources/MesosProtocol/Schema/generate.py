@@ -16,7 +16,10 @@ FILES = {
     "scheduler.proto": "SchedulerAPI",
     "internal.proto": "Internal",
     "registry.proto": "RegistryRecord",
+    "checkpoint.proto": "Checkpoint",
 }
+#: How a schema names a package other than its own and `mesos.v1`.
+PACKAGES = {"internal.": "Internal."}
 SCALARS = {
     "string": "String", "bytes": "[UInt8]", "bool": "Bool", "double": "Double", "int32": "Int32",
     "int64": "Int64", "uint32": "UInt32", "uint64": "UInt64",
@@ -117,6 +120,9 @@ class Generator:
 
     def resolve(self, kind, scope):
         """The namespaced name of a type named inside a scope (innermost first, then Mesos's own types)."""
+        for package, namespace in PACKAGES.items():
+            if kind.startswith(package):
+                return namespace + kind[len(package):]
         parts = scope.split(".")
         for size in range(len(parts), 0, -1):
             candidate = ".".join(parts[:size] + [kind])

@@ -1,0 +1,56 @@
+import Agent
+import Containerizer
+import Logging
+import NIOPosix
+import ProcessContainerizer
+import ServiceKit
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Musl
+#endif
+
+/// `mesos-agent`, also called `mesos-slave`
+enum AgentProgram {
+    static func run(_ arguments: [String]) async throws {
+        let loader = FlagLoader(program: "mesos-agent", flags: AgentFlags.all)
+        let directories = ["mesos-slave", "mesos-agent"].map { "\(ServiceRun.etc)/\($0)" }
+        var flags = try ServiceRun.flags(loader, arguments, directories: directories)
+        if let zooKeeper = ServiceRun.commonZooKeeper { flags.provide("master", zooKeeper) }
+        try AgentFlags.check(flags)
+        ServiceLog.bootstrap(program: "mesos-agent", level: ServiceLog.level(named: flags.text("logging_level")))
+        let logger = Logger(label: "agent")
+        ServiceRun.warn(of: flags, logger)
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let agent = AgentService(flags: flags, containerizers: try containerizers(flags), group: group)
+        let port = try await agent.start()
+        logger.notice("listening on port \(port)")
+        ServiceNotifier.ready("listening on port \(port)")
+        try await ServiceRun.untilStopped(agent.failures)
+        await agent.stop()
+        try await group.shutdownGracefully()
+    }
+
+    /// The containerizers that the flag names, in its order.
+    static func containerizers(_ flags: FlagValues) throws -> [any Containerizer] {
+        let launcherDirectory = flags.text("launcher_dir") ?? programDirectory
+        let names = (flags.text("containerizers") ?? "").split(separator: ",").map { SmallFile.trimmed(String($0)) }
+        guard !names.isEmpty else { throw FlagError("mesos-agent: --containerizers names none: docker, mesos, process") }
+        return try names.map { name in
+            switch name {
+            case "process": return ProcessContainerizer(launcherDirectory: launcherDirectory)
+            default:
+                throw FlagError("mesos-agent: --containerizers: '\(name)' is unknown: expected docker, mesos or process")
+            }
+        }
+    }
+
+    /// The folder of this program.
+    private static var programDirectory: String {
+        var buffer = [CChar](repeating: 0, count: 4096)
+        let count = readlink("/proc/self/exe", &buffer, buffer.count - 1)
+        let path = String(decoding: buffer.prefix(max(0, count)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        return path.split(separator: "/").dropLast().reduce("") { "\($0)/\($1)" }
+    }
+}

@@ -1,0 +1,62 @@
+"""Fixtures of all system tests."""
+
+import pytest
+from kazoo.client import KazooClient
+
+from harness import HOST, Coordinator, Testbed, ZooKeeper
+
+
+@pytest.fixture
+def testbed(tmp_path):
+    """Starts programs that end with the test."""
+    bed = Testbed(tmp_path)
+    yield bed
+    bed.end()
+
+
+@pytest.fixture(scope="module")
+def shared_testbed(tmp_path_factory):
+    """Starts programs that serve all tests of a file."""
+    bed = Testbed(tmp_path_factory.mktemp("shared"))
+    yield bed
+    bed.end()
+
+
+@pytest.fixture(scope="module", params=[Coordinator, ZooKeeper])
+def kind(request):
+    """Our coordinator, then Apache ZooKeeper: the same test for both."""
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def server(kind, shared_testbed):
+    """A server that the tests of a file share."""
+    return shared_testbed.start(kind)
+
+
+@pytest.fixture
+def connect():
+    """Connects kazoo clients, which are stopped after the test."""
+    clients = []
+
+    def connect(server):
+        retry = {"max_tries": -1, "delay": 0.05, "max_delay": 0.2}
+        clients.append(KazooClient(f"{HOST}:{server.port}", timeout=4, connection_retry=retry))
+        clients[-1].start()
+        return clients[-1]
+
+    yield connect
+    for client in clients:
+        client.stop()
+        client.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Shows the ends of the programs' logs with a failure."""
+    report = yield
+    if report.failed:
+        beds = [value for value in getattr(item, "funcargs", {}).values() if isinstance(value, Testbed)]
+        for program in {id(program): program for bed in beds for program in bed.programs}.values():
+            report.sections.append((f"log of {program.directory.name}", program.tail()))
+    return report

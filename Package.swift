@@ -86,6 +86,9 @@ let package = Package(
                 nioPosix,
             ],
             swiftSettings: strict),
+        test("JSONTextTests", ["JSONText", "ServiceKit"]),
+        test("ServiceKitTests", ["ServiceKit"]),
+        test("HTTPKitTests", ["HTTPKit", "ServiceKit", "JSONText", nioCore, nioPosix, nioHTTP1]),
     ],
     swiftLanguageModes: [.v6]
 )

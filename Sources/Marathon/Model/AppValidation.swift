@@ -1,0 +1,76 @@
+/// The rules that a well-formed definition must keep; the texts are Marathon's.
+enum AppValidation {
+    static func check(_ app: AppDefinition) throws(APIError) {
+        var problems: [Problem] = []
+        func complain(_ path: String, _ text: String) { problems.append(Problem(path: path, text: text)) }
+        if app.id.isReserved {
+            complain(
+                "/id", "must not end with any of the following reserved keywords: restart, tasks, versions, ., ..")
+        }
+        if let cmd = app.cmd, cmd.count == 1 { complain("/", "must not be an empty string") }
+        let hasCommand = (app.cmd != nil) != !app.args.isEmpty
+        let hasImage = app.container?.docker != nil && !(app.cmd != nil && !app.args.isEmpty)
+        if !hasCommand && !hasImage {
+            complain("/", "AppDefinition must either contain one of 'cmd' or 'args', and/or a 'container'.")
+        }
+        problems += containerProblems(app) + networkProblems(app) + portProblems(app)
+        if app.env.keys.contains("") { complain("/env/keys(0)", "must not be empty") }
+        if let unreachable = app.unreachable, unreachable.inactive > unreachable.expunge {
+            complain(
+                "/unreachableStrategy/inactiveAfterSeconds",
+                "inactiveAfterSeconds (\(unreachable.inactive)) must be less or equal to expungeAfterSeconds, which is "
+                    + "\(unreachable.expunge)")
+        }
+        if app.labels["MARATHON_SINGLE_INSTANCE_APP"] == "true", app.instances > 1 {
+            complain("/", "Single instance app may only have one instance")
+        }
+        guard problems.isEmpty else { throw .invalid(problems) }
+    }
+
+    private static func containerProblems(_ app: AppDefinition) -> [Problem] {
+        guard let container = app.container else { return [] }
+        if container.isDocker, container.docker == nil {
+            return [Problem(path: "/container/docker", text: "not defined")]
+        }
+        if !container.isDocker, container.docker?.parameters.isEmpty == false {
+            return [Problem(path: "/container/docker/parameters", text: "must be empty")]
+        }
+        return []
+    }
+
+    private static func networkProblems(_ app: AppDefinition) -> [Problem] {
+        var texts: [String] = []
+        for network in app.networks {
+            let isNamed = network.name != nil || !network.labels.isEmpty
+            if network.mode == .host, isNamed { texts.append("Host networks may not have names or labels") }
+            if network.mode == .bridge, network.name != nil { texts.append("Bridge networks may not have names") }
+            if network.mode == .container, network.name == nil {
+                texts.append("Network name must be specified when container network is selected.")
+            }
+        }
+        let names = app.networks.compactMap(\.name)
+        if Set(names).count != names.count { texts.append("Duplicate networks are not allowed") }
+        if app.networks.count > 1, app.networks.contains(where: { $0.mode != .container }) {
+            texts.append(
+                "May specify a single host network, single bridge network, or else 1-to-n container networks")
+        }
+        return texts.map { Problem(path: "/networks", text: $0) }
+    }
+
+    private static func portProblems(_ app: AppDefinition) -> [Problem] {
+        var problems: [Problem] = []
+        let names = app.portDefinitions.compactMap(\.name)
+        if Set(names).count != names.count {
+            problems.append(Problem(path: "/portDefinitions", text: "Port names must be unique."))
+        }
+        let ports = app.portDefinitions.map(\.port).filter { $0 != 0 }
+        if Set(ports).count != ports.count {
+            problems.append(Problem(path: "/portDefinitions", text: "Ports must be unique."))
+        }
+        let mapped = (app.container?.portMappings ?? []).compactMap(\.name)
+        if Set(mapped).count != mapped.count {
+            problems.append(Problem(path: "/container/portMappings", text: "Port names must be unique."))
+        }
+        return problems
+    }
+}

@@ -75,9 +75,9 @@ let package = Package(
         library(
             "Marathon",
             [
-                "MesosProtocol", "Resources", "HTTPKit", "JSONText", "ServiceKit", "ZooKeeperClient", logging,
-                nioCore, nioPosix, collections,
-            ]),
+                "MesosProtocol", "Resources", "HTTPKit", "JSONText", "ServiceKit", "ZooKeeperClient",
+                "ZooKeeperProtocol", logging, nioCore, nioPosix, nioHTTP1,
+            ], web: ["index.html"]),
         .executableTarget(
             name: "Programs",
             dependencies: [

@@ -15,6 +15,7 @@ enum Main {
         "mesos-master": MasterProgram.run,
         "mesos-agent": AgentProgram.run,
         "mesos-slave": AgentProgram.run,
+        "marathon": MarathonProgram.run,
     ]
 
     static func main() async {

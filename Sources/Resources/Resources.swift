@@ -139,3 +139,10 @@ public struct Resources: Sendable, Equatable {
             })
     }
 }
+
+extension Resources {
+    /// Another amount of the same kind as an entry.
+    public func part(of entry: Entry, _ value: ResourceValue) -> Resources {
+        Resources(entries: [Entry(kind: entry.kind, value: value)])
+    }
+}

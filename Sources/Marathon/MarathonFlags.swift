@@ -1,0 +1,81 @@
+import ServiceKit
+
+/// The options of `marathon` (Marathon 1.11). Those marked as not implemented are taken, so that configurations keep
+/// working, and named in a warning.
+public enum MarathonFlags {
+    private static let milliseconds = Flag.Kind.integer(0...Int(Int32.max))
+
+    public static let all: [Flag] = [
+        Flag("master", .text, "zk://host1:port1,host2:port2/path or host:port of the Mesos master."),
+        Flag("zk", .text, default: "zk://localhost:2181/marathon", "Where the state is kept."),
+        Flag("ha", .bool, default: "true", "Stand for election with other Marathons."),
+        Flag("hostname", .text, "Name told to others; by default that of the machine."),
+        Flag("http_address", .text, default: "0.0.0.0", "Address to listen on."),
+        Flag("http_port", .integer(0...65535), default: "8080", "Port to listen on; 0 asks the kernel."),
+        Flag("framework_name", .text, default: "marathon"),
+        Flag("failover_timeout", .integer(0...Int(Int32.max)), default: "604800", "Seconds that tasks outlive Marathon."),
+        Flag("checkpoint", .bool, default: "true"),
+        Flag("mesos_role", .text, default: "*"),
+        Flag("mesos_user", .text, "User of tasks that name none; by default that of this process."),
+        Flag("webui_url", .text), Flag("mesos_leader_ui_url", .text),
+        Flag("executor", .text, default: "//cmd"),
+        Flag("env_vars_prefix", .text, "Goes before PORT0, HOST and their like."),
+        Flag("local_port_min", .integer(0...65535), default: "10000"),
+        Flag("local_port_max", .integer(0...65535), default: "20000"),
+        Flag("default_network_name", .text),
+        Flag("task_launch_timeout", milliseconds, default: "300000"),
+        Flag("task_launch_confirm_timeout", milliseconds, default: "300000"),
+        Flag("reconciliation_interval", milliseconds, default: "600000"),
+        Flag("max_instances_per_offer", .integer(1...10_000), default: "5"),
+        Flag("decline_offer_duration", milliseconds, default: "120000"),
+        Flag("min_revive_offers_interval", milliseconds, default: "5000"),
+        Flag("max_running_deployments", .integer(1...100_000), default: "100"),
+        Flag("zk_session_timeout", milliseconds, default: "10000"),
+        Flag("zk_max_versions", .integer(1...100_000), default: "50"),
+        Flag("logging_level", .oneOf(["off", "error", "warn", "info", "debug", "trace", "all"]), default: "info"),
+        Flag("help", .bool, default: "false"), Flag("version", .bool, default: "false"),
+    ] + taken
+
+    private static let taken: [Flag] =
+        [
+            "https_port", "https_address", "http_realm", "http_max_concurrent_requests",
+            "access_control_allow_origin", "event_stream_max_outstanding_messages", "new_group_enforce_role",
+            "accepted_resource_roles_default_behavior", "mesos_bridge_name", "max_apps", "plugin_dir", "plugin_conf",
+            "enable_features", "deprecated_features", "gpu_scheduling_behavior", "draining_seconds", "backup_location",
+            "task_reservation_timeout", "reconciliation_initial_delay", "scale_apps_initial_delay",
+            "scale_apps_interval", "task_lost_expunge_initial_delay", "task_lost_expunge_interval",
+            "offer_matching_timeout", "max_parallel_offers", "max_queued_offers", "launch_tokens",
+            "launch_token_refresh_interval", "max_concurrent_marathon_health_checks", "kill_chunk_size",
+            "kill_retry_timeout", "graceful_shutdown_timeout", "on_elected_prepare_timeout",
+            "leader_proxy_connection_timeout", "leader_proxy_read_timeout", "leader_proxy_max_open_connections",
+            "mesos_heartbeat_interval", "mesos_heartbeat_failure_threshold", "leader_election_backend", "zk_timeout",
+            "zk_connection_timeout", "zk_compression_threshold", "zk_max_node_size", "zk_max_concurrency",
+            "zk_operation_max_retries", "storage_compaction_interval", "storage_compaction_scan_batch_size",
+            "group_versions_cache_size", "metrics_name_prefix", "event_subscriber", "http_endpoints", "artifact_store",
+            "max_tasks_per_offer", "task_lost_expunge_gc", "assets_path", "zk_hosts",
+        ].map { Flag($0, implemented: false) }
+        + [
+            "http_compression", "maintenance_mode", "suppress_offers", "mesos_offer_constraints", "zk_compression",
+            "store_cache", "metrics_prometheus", "metrics_statsd", "metrics_datadog",
+        ].map { Flag($0, .bool, implemented: false) }
+        + guarding.map { Flag($0, .text, implemented: false) }
+
+    private static let guarding = [
+        "http_credentials", "ssl_keystore_path", "ssl_keystore_password", "mesos_authentication",
+        "mesos_authentication_principal", "mesos_authentication_secret", "mesos_authentication_secret_file",
+        "disable_http",
+    ]
+
+    /// Refuses flags whose protection is not there yet, and starts without what is needed.
+    public static func check(_ flags: FlagValues) throws(FlagError) {
+        for name in guarding where flags.isGiven(name) {
+            throw FlagError(
+                "marathon: --\(name): this version cannot protect Marathon this way yet: remove the option only if the "
+                    + "network protects it")
+        }
+        guard flags.isGiven("master") else { throw FlagError("marathon: --master is missing: --master zk://host:2181/mesos") }
+        guard let low = flags.integer("local_port_min"), let high = flags.integer("local_port_max"), low <= high else {
+            throw FlagError("marathon: --local_port_min is above --local_port_max")
+        }
+    }
+}

@@ -1,0 +1,181 @@
+import HTTPKit
+import JSONText
+import NIOHTTP1
+import ServiceKit
+
+/// Answers Marathon's HTTP requests, on its own event loop.
+struct MarathonRequests: HTTPService {
+    let marathon: MarathonService
+
+    func handle(_ request: HTTPRequest, _ responder: HTTPResponder) {
+        marathon.assumeIsolated { $0.respond(to: request, responder) }
+    }
+}
+
+extension MarathonService {
+    func respond(to request: HTTPRequest, _ responder: HTTPResponder) {
+        let path = "/" + request.path.split(separator: "/").joined(separator: "/")
+        if path == "/" {
+            return responder.respond(HTTPResponse(.found, headers: ["Location": "/ui/"]))
+        }
+        if path == "/ui", !request.path.hasSuffix("/") {
+            return responder.respond(HTTPResponse(.found, headers: ["Location": "/ui/"]))
+        }
+        if let page = WebPages.marathon.response(to: path, request) { return responder.respond(page) }
+        if path == "/ping" { return responder.respond(ping(request)) }
+        guard core != nil else { return passOn(request, responder) }
+        do throws(APIError) {
+            try route(path, request, responder)
+        } catch {
+            responder.respond(stamped(error.response))
+        }
+    }
+
+    /// The headers of every answer of the leader.
+    func stamped(_ response: HTTPResponse) -> HTTPResponse {
+        var response = response
+        response.headers.add(name: "X-Marathon-Leader", value: "http://\(ownAddress)")
+        response.headers.add(name: "X-Frame-Options", value: "DENY")
+        response.headers.add(name: "Cache-Control", value: "no-cache, no-store, must-revalidate")
+        response.headers.add(name: "Pragma", value: "no-cache")
+        response.headers.add(name: "Expires", value: "0")
+        return response
+    }
+
+    private func ping(_ request: HTTPRequest) -> HTTPResponse {
+        let accept = request.headers.first(name: "Accept") ?? "*/*"
+        if accept.contains("application/json"), !accept.contains("*/*") { return .json(.ok, .string("pong")) }
+        return HTTPResponse(.ok, headers: ["Content-Type": "text/plain; charset=utf-8"], body: Array("pong".utf8))
+    }
+
+    /// A standby asks the leader and gives its answer.
+    private func passOn(_ request: HTTPRequest, _ responder: HTTPResponder) {
+        let via = "1.1 \(ownAddress)"
+        guard !request.headers["X-Marathon-Via"].contains(via) else {
+            return responder.respond(APIError.message(502, "Detected proxying loop.").response)
+        }
+        guard let leader, leader != ownAddress, let colon = leader.lastIndex(of: ":"),
+            let port = Int(leader[leader.index(after: colon)...])
+        else { return responder.respond(APIError.message(502, "Could not determine the current leader").response) }
+        let host = String(leader[..<colon])
+        var headers = request.headers
+        for name in ["Connection", "Host", "Content-Length", "Transfer-Encoding"] { headers.remove(name: name) }
+        headers.add(name: "X-Marathon-Via", value: via)
+        let uri = request.rawPath + (request.rawQuery.map { "?\($0)" } ?? "")
+        let client = HTTPClient(group: group)
+        Task { [headers] in
+            do {
+                var answer = try await client.execute(
+                    request.method, host: host, port: port, uri: uri, headers: headers, body: request.body)
+                for name in ["Connection", "Content-Length", "Transfer-Encoding", "Date"] {
+                    answer.headers.remove(name: name)
+                }
+                answer.headers.add(name: "X-Marathon-Via", value: via)
+                responder.respond(answer)
+            } catch {
+                responder.respond(APIError.message(502, "Connection to leader refused.").response)
+            }
+        }
+    }
+
+    private func route(_ path: String, _ request: HTTPRequest, _ responder: HTTPResponder) throws(APIError) {
+        switch path {
+        case "/v2/apps": try apps(request, responder)
+        case "/v2/tasks":
+            try allow(request, ["GET"])
+            responder.respond(stamped(allTasks(request)))
+        case "/v2/tasks/delete": try deleteTasks(request, responder)
+        case "/v2/deployments":
+            try allow(request, ["GET"])
+            responder.respond(stamped(.json(.ok, .array((core?.deployments ?? []).map(\.json)))))
+        case "/v2/info":
+            try allow(request, ["GET"])
+            responder.respond(stamped(.json(.ok, info)))
+        case "/v2/leader":
+            try allow(request, ["GET"])
+            guard let leader else { throw .message(404, "There is no leader") }
+            responder.respond(stamped(.json(.ok, .members(["leader": .string(leader)]))))
+        case "/v2/plugins":
+            try allow(request, ["GET"])
+            responder.respond(stamped(.json(.ok, .members(["plugins": []]))))
+        default:
+            if path.hasPrefix("/v2/apps/") { return try app(String(path.dropFirst("/v2/apps".count)), request, responder) }
+            if path.hasPrefix("/v2/deployments/") {
+                try allow(request, ["DELETE"])
+                let id = String(path.dropFirst("/v2/deployments/".count))
+                return change(.cancel(deployment: id, force: flag("force", request)), responder)
+            }
+            throw .message(404, "URI not found")
+        }
+    }
+
+    func allow(_ request: HTTPRequest, _ methods: [String]) throws(APIError) {
+        guard methods.contains(request.method.rawValue) else { throw .message(405, "Method Not Allowed") }
+    }
+
+    func flag(_ name: String, _ request: HTTPRequest, default value: Bool = false) -> Bool {
+        request.parameter(name).map { $0 == "true" } ?? value
+    }
+
+    func json(_ request: HTTPRequest) throws(APIError) -> JSON {
+        do throws(JSONError) {
+            return try JSON(parsing: request.body)
+        } catch {
+            throw .malformedJSON(error, isEmpty: request.body.isEmpty)
+        }
+    }
+
+    private func allTasks(_ request: HTTPRequest) -> HTTPResponse {
+        guard let core else { return HTTPResponse(.serviceUnavailable) }
+        let wanted = request.query.filter { $0.name == "status" || $0.name == "status[]" }.map(\.value)
+        let shown = core.instances.values.filter { instance in
+            if wanted.isEmpty { return true }
+            let isRunning = instance.condition == .running
+            return (isRunning && wanted.contains("running")) || (!isRunning && wanted.contains("staging"))
+        }
+        let tasks = shown.sorted { $0.id < $1.id }.map { TaskView.json($0, core.apps[$0.app]) }
+        return .json(.ok, .members(["tasks": .array(tasks)]))
+    }
+
+    private func deleteTasks(_ request: HTTPRequest, _ responder: HTTPResponder) throws(APIError) {
+        try allow(request, ["POST"])
+        let (scale, wipe) = (flag("scale", request), flag("wipe", request))
+        if scale, wipe { throw .message(400, "You cannot use scale and wipe at the same time.") }
+        let reader = SchemaReader(try json(request))
+        if !reader.isPresent("ids") { reader.complain("ids", "error.path.missing") }
+        let ids = reader.strings("ids") ?? []
+        guard reader.found.isEmpty else { throw .schema(reader.found) }
+        for id in ids where !id.contains(".") { throw .message(400, "Invalid task id '\(id)'.") }
+        change(.kill(tasks: ids, scale: scale, force: flag("force", request), answer: .list), responder)
+    }
+
+    /// What this Marathon is and how it is set; unset values are null here.
+    private var info: JSON {
+        func text(_ name: String) -> JSON { flags.text(name).map(JSON.string) ?? .null }
+        func number(_ name: String) -> JSON { flags.integer(name).map { .integer(Int64($0)) } ?? .null }
+        let configuration = JSON.members([
+            "access_control_allow_origin": .null, "checkpoint": .bool(flags.bool("checkpoint")),
+            "decline_offer_duration": number("decline_offer_duration"),
+            "default_network_name": text("default_network_name"), "env_vars_prefix": text("env_vars_prefix"),
+            "executor": text("executor"), "failover_timeout": number("failover_timeout"), "features": [],
+            "framework_name": text("framework_name"), "ha": .bool(flags.bool("ha")), "hostname": text("hostname"),
+            "local_port_max": number("local_port_max"), "local_port_min": number("local_port_min"),
+            "master": text("master"), "max_instances_per_offer": number("max_instances_per_offer"),
+            "mesos_leader_ui_url": text("mesos_leader_ui_url"), "mesos_role": text("mesos_role"),
+            "mesos_user": text("mesos_user"), "min_revive_offers_interval": number("min_revive_offers_interval"),
+            "reconciliation_interval": number("reconciliation_interval"),
+            "task_launch_confirm_timeout": number("task_launch_confirm_timeout"),
+            "task_launch_timeout": number("task_launch_timeout"), "webui_url": text("webui_url"),
+        ])
+        return .members([
+            "name": "marathon", "version": "1.11.0", "buildref": .string("swift-mesos-\(Version.release)"),
+            "elected": .bool(core != nil), "leader": leader.map(JSON.string) ?? .null,
+            "frameworkId": core?.frameworkID.map { .string($0.value) } ?? .null, "marathon_config": configuration,
+            "zookeeper_config": .members([
+                "zk": text("zk"), "zk_max_versions": number("zk_max_versions"),
+                "zk_session_timeout": number("zk_session_timeout"),
+            ]),
+            "http_config": .members(["http_port": number("http_port"), "https_port": .null]),
+        ])
+    }
+}

@@ -1,0 +1,266 @@
+import HTTPKit
+import JSONText
+import Logging
+import MesosProtocol
+import NIOCore
+import NIOPosix
+import ServiceKit
+import ZooKeeperClient
+import ZooKeeperProtocol
+
+/// Marathon: alone, or one of several that elect a leader. The leader carries out what its core decides; the others
+/// pass requests on to it.
+public actor MarathonService {
+    /// Why Marathon cannot start or go on.
+    public struct Failure: Error, Sendable, CustomStringConvertible {
+        public let description: String
+    }
+
+    nonisolated let eventLoop: any EventLoop
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { eventLoop.executor.asUnownedSerialExecutor() }
+
+    let flags: FlagValues
+    let clock = WallClock()
+    let logger = Logger(label: "marathon")
+    let group: any EventLoopGroup
+    private var server: HTTPServer?
+    private var zooKeeper: ZooKeeperClient?
+    private let connection: SchedulerConnection
+    private(set) var core: MarathonCore?
+    /// `host:port` of the leader, and our own.
+    var leader: String?
+    private(set) var ownAddress = ""
+    private var nextRequest: UInt64 = 1
+    private var pending: [UInt64: HTTPResponder] = [:]
+    private let effectStream: AsyncStream<MarathonEffect>
+    private let effects: AsyncStream<MarathonEffect>.Continuation
+    private var background: [Task<Void, Never>] = []
+    private var ticker: RepeatedTask?
+    private var membership: String?
+    /// Ends with the reason when this Marathon must not go on.
+    public nonisolated let failures: AsyncStream<String>
+    private let failure: AsyncStream<String>.Continuation
+
+    public init(flags: FlagValues, group: any EventLoopGroup) {
+        self.flags = flags
+        self.group = group
+        eventLoop = group.next()
+        connection = SchedulerConnection(group: group)
+        (effectStream, effects) = AsyncStream<MarathonEffect>.makeStream()
+        (failures, failure) = AsyncStream<String>.makeStream()
+    }
+
+    /// Listens, and stands for election. Returns the port.
+    @discardableResult
+    public func start() async throws -> Int {
+        let address = flags.text("http_address") ?? "0.0.0.0"
+        let server = try await HTTPServer.start(
+            host: address, port: flags.integer("http_port") ?? 8080, group: eventLoop,
+            limits: .init(bodySize: 16 << 20), service: MarathonRequests(marathon: self))
+        self.server = server
+        ownAddress = "\(flags.text("hostname") ?? Hostname.machine):\(server.port)"
+        if address != "127.0.0.1" {
+            logger.warning("listening on \(address):\(server.port) without authentication: whoever reaches it may run apps")
+        }
+        let zk = try ZooKeeperAddress(parsing: flags.text("zk") ?? "")
+        let timeout = Duration.milliseconds(flags.integer("zk_session_timeout") ?? 10_000)
+        let client = ZooKeeperClient(address: zk, sessionTimeout: timeout, group: group)
+        zooKeeper = client
+        background.append(Task { await client.start() })
+        background.append(Task { [self] in await performEffects() })
+        if flags.bool("ha") { contend(client, zk) } else { background.append(Task { [self] in await lead(client) }) }
+        return server.port
+    }
+
+    public func stop() async {
+        ticker?.cancel()
+        for task in background { task.cancel() }
+        effects.finish()
+        await connection.close()
+        await zooKeeper?.close()
+        await server?.close()
+        failure.finish()
+    }
+
+    private func contend(_ client: ZooKeeperClient, _ zk: ZooKeeperAddress) {
+        let path = zk.path == "/" ? "/leader-curator" : "\(zk.path)/leader-curator"
+        let prefix = "_c_\(UUIDText.random())-latch-"
+        let data = Array(ownAddress.utf8)
+        background += [
+            Task { [self] in
+                for await name in client.membership(in: path, prefix: prefix, data: data) { joined(as: name) }
+            },
+            Task { [self] in
+                for await members in client.childrenUpdates(path) { await elected(members, in: path, client) }
+            },
+            Task { [self] in
+                for await state in await client.states() where state == .expired {
+                    if core != nil { fail("lost leadership: the ZooKeeper session expired") }
+                }
+            },
+        ]
+    }
+
+    private func joined(as name: String) { membership = name }
+
+    private func elected(_ members: [String], in path: String, _ client: ZooKeeperClient) async {
+        guard let name = ZooKeeperClient.leader(of: members, prefix: "-latch-") else {
+            leader = nil
+            return
+        }
+        guard let data = try? await client.get("\(path)/\(name)").data else { return }  // Gone: the next change tells.
+        leader = String(decoding: data, as: UTF8.self)
+        if name == membership {
+            if core == nil { await lead(client) }
+        } else if core != nil {
+            fail("lost leadership to \(leader ?? "")")
+        }
+    }
+
+    func fail(_ reason: String) {
+        core = nil
+        logger.critical("\(reason)")
+        failure.yield(reason)
+        failure.finish()
+    }
+
+    private func lead(_ client: ZooKeeperClient) async {
+        do {
+            let store = StateStore(client: client)
+            var configuration = configuration
+            configuration.seed = UInt64.random(in: .min ... .max)
+            try await retryWhileUnreachable { try await store.prepare() }
+            let parser = AppParser(
+                defaultRole: configuration.defaultRole, defaultNetworkName: configuration.defaultNetworkName)
+            let id = try await retryWhileUnreachable { try await store.frameworkID() }
+            let versions = try await retryWhileUnreachable { try await store.versions(parser) }
+            let instances = try await retryWhileUnreachable { try await store.instances() }
+            if id == nil, !instances.isEmpty {
+                throw Failure(description: "the framework id is missing in ZooKeeper although instances are kept there")
+            }
+            core = MarathonCore(
+                configuration: configuration, frameworkID: id, versions: versions, instances: instances,
+                now: clock.now)
+            leader = ownAddress
+            logger.notice("leading with \(versions.count) apps and \(instances.count) instances")
+        } catch {
+            return fail("cannot lead: \(error)")
+        }
+        ticker = eventLoop.scheduleRepeatedTask(initialDelay: .milliseconds(100), delay: .milliseconds(100)) { [self] _ in
+            assumeIsolated { $0.handle(.tick) }
+        }
+        background.append(Task { [self] in await scheduleForEver() })
+    }
+
+    private func retryWhileUnreachable<T: Sendable>(_ body: @Sendable () async throws -> T) async throws -> T {
+        while true {
+            do {
+                return try await body()
+            } catch ZooKeeperErrorCode.connectionLoss {
+                try await Task.sleep(for: .milliseconds(200))
+            }
+        }
+    }
+
+    /// Subscribes to whichever master leads, again and again.
+    private func scheduleForEver() async {
+        let detector = MasterDetector(flags.text("master") ?? "", zooKeeper: zooKeeper, group: group)
+        while !Task.isCancelled {
+            do {
+                let master = try await detector.leader()
+                try await connection.run(master: master, framework: frameworkInfo) { [self] in await received($0) }
+            } catch is CancellationError {
+                return
+            } catch {
+                logger.warning("no connection to the master: \(error)")
+            }
+            handle(.disconnected)
+            try? await Task.sleep(for: .milliseconds(500))  // Cancelled: the loop ends by itself.
+        }
+        await detector.close()
+    }
+
+    private func received(_ event: SchedulerConnection.Event) {
+        switch event {
+        case .subscribed(let id): handle(.subscribed(id))
+        case .event(let event): handle(.scheduler(event))
+        case .disconnected: handle(.disconnected)
+        }
+    }
+}
+
+extension MarathonService {
+    /// Lets the core decide; what it wants is carried out in order.
+    func handle(_ event: MarathonEvent) {
+        guard var core else { return }
+        self.core = nil
+        let wanted = core.handle(event, at: clock.now)
+        self.core = core
+        for effect in wanted { effects.yield(effect) }
+    }
+
+    /// Starts a change that is answered when it is on disk.
+    func change(_ change: Change, _ responder: HTTPResponder) {
+        let number = nextRequest
+        nextRequest += 1
+        pending[number] = responder
+        handle(.change(request: number, change))
+    }
+
+    private func performEffects() async {
+        for await effect in effectStream {
+            switch effect {
+            case .store(let operations):
+                guard let zooKeeper else { continue }
+                do {
+                    try await StateStore(client: zooKeeper).perform(operations, logger)
+                } catch is CancellationError {
+                    return
+                } catch {
+                    fail("the state cannot be kept in ZooKeeper: \(error)")
+                }
+            case .call(let call): await connection.send(call)
+            case .respond(let number, let response):
+                pending.removeValue(forKey: number)?.respond(stamped(response))
+            case .log(let text, let app, let task):
+                var metadata: Logger.Metadata = [:]
+                if let app { metadata["MARATHON_APP_ID"] = "\(app)" }
+                if let task { metadata["task_id"] = "\(task)" }
+                logger.info("\(text)", metadata: metadata)
+            case .exit(let reason): fail(reason)
+            }
+        }
+    }
+
+    private var configuration: MarathonCore.Configuration {
+        var configuration = MarathonCore.Configuration()
+        func milliseconds(_ name: String) -> Duration { .milliseconds(flags.integer(name) ?? 0) }
+        configuration.defaultRole = flags.text("mesos_role") ?? "*"
+        configuration.defaultNetworkName = flags.text("default_network_name")
+        configuration.localPorts = (flags.integer("local_port_min") ?? 10_000)...(flags.integer("local_port_max") ?? 20_000)
+        configuration.maximumInstancesPerOffer = flags.integer("max_instances_per_offer") ?? 5
+        configuration.declineDuration = milliseconds("decline_offer_duration")
+        configuration.minimumReviveInterval = milliseconds("min_revive_offers_interval")
+        configuration.launchConfirmTimeout = milliseconds("task_launch_confirm_timeout")
+        configuration.reconciliationInterval = milliseconds("reconciliation_interval")
+        configuration.maximumRunningDeployments = flags.integer("max_running_deployments") ?? 100
+        configuration.environmentPrefix = flags.text("env_vars_prefix")
+        configuration.maximumVersions = flags.integer("zk_max_versions") ?? 50
+        return configuration
+    }
+
+    private var frameworkInfo: Mesos.FrameworkInfo {
+        let role = flags.text("mesos_role") ?? "*"
+        return .with { info in
+            info.user = flags.text("mesos_user") ?? Account.own
+            info.name = flags.text("framework_name") ?? "marathon"
+            info.id = core?.frameworkID
+            info.failoverTimeout = Double(flags.integer("failover_timeout") ?? 604_800)
+            info.checkpoint = flags.bool("checkpoint")
+            info.hostname = flags.text("hostname") ?? Hostname.machine
+            info.webuiURL = flags.text("webui_url") ?? "http://\(ownAddress)"
+            info.roles = [role]
+            info.capabilities = [.partitionAware, .multiRole].map { type in .with { $0.type = type } }
+        }
+    }
+}

@@ -1,0 +1,60 @@
+import MesosProtocol
+import NIOCore
+import ServiceKit
+import ZooKeeperClient
+
+/// Finds the leading Mesos master of a `--master` value.
+actor MasterDetector {
+    private let text: String
+    private let own: ZooKeeperClient?
+    private let group: any EventLoopGroup
+    private var client: ZooKeeperClient?
+
+    /// `zooKeeper` is used when the masters are in the same ensemble as Marathon's state.
+    init(_ text: String, zooKeeper: ZooKeeperClient?, group: any EventLoopGroup) {
+        self.text = text
+        own = zooKeeper
+        self.group = group
+    }
+
+    /// The leader's host and port; waits until there is one.
+    func leader() async throws -> (host: String, port: Int) {
+        guard text.hasPrefix("zk://") else { return try Self.fixed(text) }
+        let address = try ZooKeeperAddress(parsing: text)
+        let client = await connected(address)
+        for await members in client.childrenUpdates(address.path) {
+            guard let name = ZooKeeperClient.leader(of: members, prefix: "json.info_") else { continue }
+            let node = address.path == "/" ? "/\(name)" : "\(address.path)/\(name)"
+            guard let data = try? await client.get(node).data,  // A leader that just went: the next change tells.
+                let master = try? Mesos.MasterInfo(jsonText: String(decoding: data, as: UTF8.self))
+            else { continue }
+            let host = master.address?.ip ?? master.hostname ?? ""
+            return (host, Int(master.port))
+        }
+        throw CancellationError()
+    }
+
+    func close() async { if client !== own { await client?.close() } }
+
+    private func connected(_ address: ZooKeeperAddress) async -> ZooKeeperClient {
+        if let client { return client }
+        if let own, own.address.servers == address.servers {
+            client = own
+            return own
+        }
+        let made = ZooKeeperClient(address: address, group: group)
+        client = made
+        await made.start()
+        return made
+    }
+
+    private static func fixed(_ text: String) throws -> (host: String, port: Int) {
+        var rest = text[...]
+        if rest.hasPrefix("http://") { rest = rest.dropFirst("http://".count) }
+        let parts = rest.split(separator: ":")
+        guard parts.count == 2, let port = Int(parts[1].prefix { $0.isNumber }) else {
+            throw FlagError("marathon: --master: '\(text)' is wrong: expected host:port or zk://...")
+        }
+        return (String(parts[0]), port)
+    }
+}

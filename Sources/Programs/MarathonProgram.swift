@@ -1,0 +1,46 @@
+import Logging
+import Marathon
+import NIOPosix
+import ServiceKit
+
+/// `marathon`
+enum MarathonProgram {
+    static func run(_ arguments: [String]) async throws {
+        let loader = FlagLoader(
+            program: "marathon", flags: MarathonFlags.all, style: .marathon, environmentPrefix: "MARATHON_")
+        var flags = try ServiceRun.flags(loader, arguments, directories: ["\(ServiceRun.etc)/marathon/conf"])
+        if let zooKeeper = ServiceRun.commonZooKeeper {
+            flags.provide("master", zooKeeper)
+            flags.provide("zk", stateURL(zooKeeper))
+        }
+        try MarathonFlags.check(flags)
+        ServiceLog.bootstrap(program: "marathon", level: level(flags.text("logging_level")))
+        let logger = Logger(label: "marathon")
+        ServiceRun.warn(of: flags, logger)
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let marathon = MarathonService(flags: flags, group: group)
+        let port = try await marathon.start()
+        logger.notice("listening on port \(port)")
+        ServiceNotifier.ready("listening on port \(port)")
+        try await ServiceRun.untilStopped(marathon.failures)
+        await marathon.stop()
+        try await group.shutdownGracefully()
+    }
+
+    /// The same servers with Marathon's own path, as the original's packages make it of /etc/mesos/zk.
+    private static func stateURL(_ url: String) -> String {
+        let rest = url.dropFirst("zk://".count)
+        return "zk://\(rest.prefix { $0 != "/" })/marathon"
+    }
+
+    private static func level(_ name: String?) -> Logger.Level {
+        switch name {
+        case "trace", "all": .trace
+        case "debug": .debug
+        case "warn": .warning
+        case "error": .error
+        case "off": .critical
+        default: .info
+        }
+    }
+}

@@ -62,7 +62,7 @@ let package = Package(
         library(
             "ProcessContainerizer", ["Containerizer", "MesosProtocol"], path: "Plugins/ProcessContainerizer"),
         library(
-            "NativeContainerizer", ["Containerizer", "MesosProtocol"], path: "Plugins/NativeContainerizer"),
+            "NativeContainerizer", ["Containerizer", "MesosProtocol", logging], path: "Plugins/NativeContainerizer"),
         library(
             "DockerContainerizer", ["Containerizer", "MesosProtocol", "JSONText", subprocess],
             path: "Plugins/DockerContainerizer"),
@@ -89,6 +89,17 @@ let package = Package(
         test("JSONTextTests", ["JSONText", "ServiceKit"]),
         test("ServiceKitTests", ["ServiceKit"]),
         test("HTTPKitTests", ["HTTPKit", "ServiceKit", "JSONText", nioCore, nioPosix, nioHTTP1]),
+        test("MesosProtocolTests", ["MesosProtocol", "JSONText", "ServiceKit"]),
+        test("LibprocessTests", ["Libprocess", "MesosProtocol", "HTTPKit", nioCore, nioPosix, nioHTTP1]),
+        test("ZooKeeperProtocolTests", ["ZooKeeperProtocol", "ServiceKit"]),
+        test("CoordinatorTests", ["Coordinator", "ZooKeeperProtocol", "ServiceKit"]),
+        test("ResourcesTests", ["Resources", "MesosProtocol", "JSONText"]),
+        test("AllocatorTests", ["Allocator", "Resources", "MesosProtocol", "ServiceKit"]),
+        test(
+            "MasterTests",
+            [
+                "Master", "Allocator", "Resources", "MesosProtocol", "Libprocess", "HTTPKit", "ServiceKit", nioHTTP1,
+            ]),
     ],
     swiftLanguageModes: [.v6]
 )

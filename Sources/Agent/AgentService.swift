@@ -32,6 +32,7 @@ public actor AgentService {
     private var zooKeeper: ZooKeeperClient?
     private(set) var core: AgentCore?
     var masterHostname: String?
+    private var masterID: String?
     private var waiting: [AgentEffect] = []
     private var isPersisting = false
     private var ticker: RepeatedTask?
@@ -59,7 +60,9 @@ public actor AgentService {
         disk.start()
         try store.prepare()
         try await host.prepare()
-        sender = LibprocessSender(eventLoop: eventLoop) { _ in }
+        sender = LibprocessSender(eventLoop: eventLoop) { [self] address in
+            assumeIsolated { $0.handle(.exited(address)) }
+        }
         let address = flags.text("ip") ?? "0.0.0.0"
         let server = try await HTTPServer.start(
             host: address, port: flags.integer("port") ?? 5051, group: eventLoop,
@@ -166,10 +169,12 @@ public actor AgentService {
     }
 
     private func leads(_ master: Mesos.MasterInfo?) {
+        // The same master seen again, as after a lost ZooKeeper connection, is no news; another one at the same
+        // address is.
+        guard master?.id != masterID else { return }
+        masterID = master?.id
         masterHostname = master?.hostname
-        let pid = master?.pid.flatMap(UPID.init)
-        // The same master seen again, as after a lost ZooKeeper connection, is no news.
-        if pid != core?.master { handle(.detected(pid)) }
+        handle(.detected(master?.pid.flatMap(UPID.init)))
     }
 }
 

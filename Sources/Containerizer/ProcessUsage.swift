@@ -16,8 +16,8 @@ public enum ProcessUsage {
         let threads: UInt32
     }
 
-    /// The sum over all processes below one, which is not counted itself.
-    public static func statistics(ofTreeBelow root: Int32) -> Mesos.ResourceStatistics {
+    /// The sum over all processes below one, with or without that one itself.
+    public static func statistics(ofTreeBelow root: Int32, includingRoot: Bool = false) -> Mesos.ResourceStatistics {
         let entries = all()
         var members: Set<Int32> = [root]
         var grew = true
@@ -26,7 +26,7 @@ public enum ProcessUsage {
             for (pid, entry) in entries where members.contains(entry.parent) { members.insert(pid) }
             grew = members.count > before
         }
-        members.remove(root)
+        if !includingRoot { members.remove(root) }
         let ticks = Double(sysconf(Int32(_SC_CLK_TCK)))
         let counted = members.compactMap { entries[$0] }
         return .with {
@@ -39,7 +39,8 @@ public enum ProcessUsage {
         }
     }
 
-    static var now: Double {
+    /// Seconds since 1970, as statistics carry it.
+    public static var now: Double {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
         return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9

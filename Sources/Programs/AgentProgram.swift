@@ -1,7 +1,9 @@
 import Agent
 import Containerizer
+import DockerContainerizer
 import Logging
 import NIOPosix
+import NativeContainerizer
 import ProcessContainerizer
 import ServiceKit
 
@@ -40,6 +42,16 @@ enum AgentProgram {
         return try names.map { name in
             switch name {
             case "process": return ProcessContainerizer(launcherDirectory: launcherDirectory)
+            case "docker":
+                return DockerContainerizer(
+                    program: flags.text("docker") ?? "docker", socket: flags.text("docker_socket") ?? "",
+                    launcherDirectory: launcherDirectory, workDirectory: flags.text("work_dir") ?? "",
+                    sandboxDirectory: flags.text("sandbox_directory") ?? "",
+                    limitsCPU: flags.bool("cgroups_enable_cfs"), killsOrphans: flags.bool("docker_kill_orphans"))
+            case "mesos":
+                return NativeContainerizer(
+                    launcherDirectory: launcherDirectory, hierarchy: flags.text("cgroups_hierarchy") ?? "",
+                    root: flags.text("cgroups_root") ?? "mesos", limitsCPU: flags.bool("cgroups_enable_cfs"))
             default:
                 throw FlagError("mesos-agent: --containerizers: '\(name)' is unknown: expected docker, mesos or process")
             }

@@ -80,6 +80,13 @@ extension AgentCore {
         resendUpdates(now)
     }
 
+    /// A master that is gone may be back at once, as after its restart: it is told of this agent again.
+    mutating func exited(_ address: String, _ now: Timestamp) {
+        guard isRegistered, let master, master.address == address else { return }
+        log("the connection to the master broke: registering again")
+        detected(master, now)
+    }
+
     mutating func pinged(_ ping: Internal.PingSlaveMessage, _ from: UPID, _ now: Timestamp) {
         guard from.address == master?.address else { return }
         lastPing = now

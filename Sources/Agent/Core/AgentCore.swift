@@ -9,6 +9,8 @@ enum AgentEvent: Sendable {
     /// Another master leads, or none.
     case detected(UPID?)
     case message(LibprocessMessage)
+    /// The connection to the process at `ip:port` broke.
+    case exited(String)
     /// A launch came to its end: the container runs, or why it does not.
     case launched(container: String, Result<Mesos.ContainerStatus, ContainerError>)
     case terminated(container: String, ContainerTermination)
@@ -93,6 +95,7 @@ struct AgentCore: Sendable {
         switch event {
         case .detected(let master): detected(master, now)
         case .message(let message): receive(message, now)
+        case .exited(let address): exited(address, now)
         case .launched(let container, let result): launched(container, result, now)
         case .terminated(let container, let termination): terminated(container, termination, now)
         case .tick:

@@ -1,0 +1,110 @@
+import Containerizer
+import MesosProtocol
+import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Musl
+#endif
+
+/// The cgroups of containers in the unified hierarchy (kernel documentation, admin-guide/cgroup-v2).
+final class ControlGroups: Sendable {
+    private static let controllers = ["cpu", "memory", "pids"]
+    /// Linux's period of CPU bandwidth, in microseconds.
+    private static let period = 100_000
+
+    private let hierarchy: String
+    private let root: String
+    private let isUsable = Mutex(false)
+
+    init(hierarchy: String, root: String) {
+        self.hierarchy = hierarchy
+        self.root = "\(hierarchy)/\(root)"
+    }
+
+    /// Makes the root with its controllers. Returns why there are no limits, or nil.
+    func prepare() -> String? {
+        guard let available = StateFile.read("\(hierarchy)/cgroup.controllers") else {
+            return "\(hierarchy) is no cgroup v2 hierarchy"
+        }
+        let missing = Self.controllers.filter { !available.split(whereSeparator: \.isWhitespace).contains(Substring($0)) }
+        guard missing.isEmpty else { return "\(hierarchy) has no controller \(missing.joined(separator: ", "))" }
+        let enable = Self.controllers.map { "+\($0)" }.joined(separator: " ")
+        _ = StateFile.overwrite("\(hierarchy)/cgroup.subtree_control", enable)
+        mkdir(root, 0o755)
+        guard StateFile.overwrite("\(root)/cgroup.subtree_control", enable) else {
+            return "\(root) cannot be used: \(String(cString: strerror(errno)))"
+        }
+        isUsable.withLock { $0 = true }
+        return nil
+    }
+
+    private func path(_ id: String) -> String { "\(root)/\(id)" }
+
+    /// Makes a container's cgroup with its limits; nil when there are none on this machine.
+    func create(_ container: ContainerSpecification, limitsCPU: Bool) throws(ContainerError) -> String? {
+        guard isUsable.withLock({ $0 }) else { return nil }
+        let path = path(container.id)
+        guard mkdir(path, 0o755) == 0 || errno == EEXIST else {
+            throw ContainerError("mkdir \(path): \(String(cString: strerror(errno)))")
+        }
+        let cpus = container.scalar("cpus")
+        let bytes = Int64(max(32, container.scalar("mem")) * 1_048_576)
+        var settings = [
+            ("cpu.weight", String(min(10_000, max(1, Int(cpus * 100))))), ("memory.low", String(bytes)),
+            ("memory.max", String(bytes)), ("memory.oom.group", "1"),
+        ]
+        if limitsCPU { settings.append(("cpu.max", "\(max(1000, Int(cpus * Double(Self.period)))) \(Self.period)")) }
+        for (file, value) in settings where !StateFile.overwrite("\(path)/\(file)", value) {
+            remove(container.id)
+            throw ContainerError("write \(value) to \(path)/\(file): \(String(cString: strerror(errno)))")
+        }
+        return path
+    }
+
+    /// Kills what is left in a container's cgroup and removes it.
+    func remove(_ id: String) {
+        guard isUsable.withLock({ $0 }) else { return }
+        _ = StateFile.overwrite("\(path(id))/cgroup.kill", "1")
+        rmdir(path(id))
+    }
+
+    func wasOutOfMemory(_ id: String) -> Bool {
+        guard isUsable.withLock({ $0 }) else { return false }
+        return (numbers("\(path(id))/memory.events")["oom_kill"] ?? 0) > 0
+    }
+
+    func statistics(_ id: String) -> Mesos.ResourceStatistics? {
+        guard isUsable.withLock({ $0 }), let memory = number("\(path(id))/memory.current") else { return nil }
+        let cpu = numbers("\(path(id))/cpu.stat")
+        let detail = numbers("\(path(id))/memory.stat")
+        return .with {
+            $0.timestamp = ProcessUsage.now
+            $0.cpusUserTimeSecs = Double(cpu["user_usec"] ?? 0) / 1e6
+            $0.cpusSystemTimeSecs = Double(cpu["system_usec"] ?? 0) / 1e6
+            $0.cpusNrPeriods = cpu["nr_periods"].map { UInt32(truncatingIfNeeded: $0) }
+            $0.cpusNrThrottled = cpu["nr_throttled"].map { UInt32(truncatingIfNeeded: $0) }
+            $0.cpusThrottledTimeSecs = cpu["throttled_usec"].map { Double($0) / 1e6 }
+            $0.memTotalBytes = memory
+            $0.memRssBytes = detail["anon"]
+            $0.memAnonBytes = detail["anon"]
+            $0.memFileBytes = detail["file"]
+            $0.processes = number("\(path(id))/pids.current").map { UInt32(truncatingIfNeeded: $0) }
+        }
+    }
+
+    private func number(_ file: String) -> UInt64? {
+        StateFile.read(file).flatMap { UInt64($0.filter { !$0.isWhitespace }) }
+    }
+
+    /// The `name value` lines of a file.
+    private func numbers(_ file: String) -> [String: UInt64] {
+        var values: [String: UInt64] = [:]
+        for line in (StateFile.read(file) ?? "").split(separator: "\n") {
+            let parts = line.split(separator: " ")
+            if parts.count == 2, let value = UInt64(parts[1]) { values[String(parts[0])] = value }
+        }
+        return values
+    }
+}

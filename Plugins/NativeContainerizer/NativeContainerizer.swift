@@ -1,0 +1,138 @@
+import Containerizer
+import Logging
+import MesosProtocol
+import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Musl
+#endif
+
+/// `mesos`: the agent's own containers, of Linux namespaces and cgroup v2. What the machine does not give is off, and
+/// one line at the start says so.
+public final class NativeContainerizer: Containerizer {
+    public let name = "mesos"
+    private let launcher: Launcher
+    private let cgroups: ControlGroups
+    private let limitsCPU: Bool
+    private let registry = ContainerRegistry()
+    private let namespaces = Mutex<[String]>([])
+    private let logger = Logger(label: "mesos-containerizer")
+
+    /// `hierarchy` and `root` as of `--cgroups_hierarchy` and `--cgroups_root`.
+    public init(launcherDirectory: String, hierarchy: String, root: String, limitsCPU: Bool) {
+        launcher = Launcher(directory: launcherDirectory)
+        cgroups = ControlGroups(hierarchy: hierarchy, root: root)
+        self.limitsCPU = limitsCPU
+    }
+
+    public func prepare() async throws(ContainerError) {
+        guard launcher.isInstalled else { throw ContainerError("\(launcher.path) is missing: see --launcher_dir") }
+        if geteuid() == 0 {
+            namespaces.withLock { $0 = ["mnt", "pid", "uts", "ipc"] }
+        } else {
+            logger.warning("namespaces are off: the agent does not run as root")
+        }
+        if let reason = cgroups.prepare() { logger.warning("limits of cpus and memory are off: \(reason)") }
+    }
+
+    public func accepts(_ container: ContainerSpecification) -> Bool {
+        container.container?.type ?? .mesos == .mesos
+    }
+
+    public func launch(_ container: ContainerSpecification) async throws(ContainerError) -> Mesos.ContainerStatus {
+        registry.add(container)
+        var options = try ResourceLimits.options(container.container?.rlimitInfo)
+        let namespaces = namespaces.withLock { $0 }
+        if !namespaces.isEmpty {
+            options.append("--namespaces=\(namespaces.joined(separator: ","))")
+            if let hostname = container.container?.hostname { options.append("--hostname=\(hostname)") }
+        }
+        options += try isolation(container, hasMountNamespace: namespaces.contains("mnt"))
+        if let group = try cgroups.create(container, limitsCPU: limitsCPU) { options.append("--cgroup=\(group)") }
+        do throws(ContainerError) {
+            try await launcher.launch(container, options: options)
+        } catch {
+            cgroups.remove(container.id)
+            throw error
+        }
+        return .with {
+            $0.containerID = Mesos.ContainerID.with { $0.value = container.id }
+            $0.executorPid = Launcher.process(of: container.stateDirectory).map { UInt32($0.pid) }
+        }
+    }
+
+    /// Volumes of the host; refuses by name what is not there yet.
+    private func isolation(
+        _ container: ContainerSpecification, hasMountNamespace: Bool
+    ) throws(ContainerError) -> [String] {
+        guard let info = container.container else { return [] }
+        if info.mesos?.image != nil {
+            throw ContainerError("images are not supported by this version of the mesos containerizer")
+        }
+        if !info.networkInfos.isEmpty {
+            throw ContainerError("networks are not supported by this version of the mesos containerizer")
+        }
+        if info.ttyInfo != nil { throw ContainerError("terminals are not supported by this version") }
+        if info.linuxInfo != nil {
+            throw ContainerError("capabilities, seccomp and IPC settings are not supported by this version")
+        }
+        var options: [String] = []
+        for volume in info.volumes {
+            guard hasMountNamespace else { throw ContainerError("volumes need the agent to run as root") }
+            options.append("--bind=\(try bind(volume, container))")
+        }
+        return options
+    }
+
+    private func bind(_ volume: Mesos.Volume, _ container: ContainerSpecification) throws(ContainerError) -> String {
+        guard volume.source == nil, volume.image == nil, let host = volume.hostPath, host.hasPrefix("/") else {
+            throw ContainerError("the volume at \(volume.containerPath) is of a kind that is not supported")
+        }
+        let isAbsolute = volume.containerPath.hasPrefix("/")
+        let target = isAbsolute ? volume.containerPath : "\(container.sandbox)/\(volume.containerPath)"
+        let parts = volume.containerPath.split(separator: "/") + host.split(separator: "/")
+        guard !parts.contains(".."), !host.contains(":"), !target.contains(":") else {
+            throw ContainerError("the volume \(host) has ':' or '..' in its path")
+        }
+        if !isAbsolute { mkdir(target, 0o755) }
+        return "\(host):\(target):\(volume.mode == .ro ? "ro" : "rw")"
+    }
+
+    public func wait(_ id: String) async -> ContainerTermination {
+        guard let container = registry[id] else {
+            return ContainerTermination(status: nil, message: "The container is unknown")
+        }
+        let termination = await Launcher.wait(container.stateDirectory)
+        guard cgroups.wasOutOfMemory(id) else { return termination }
+        let megabytes = Int(container.scalar("mem"))
+        return ContainerTermination(
+            status: termination.status, message: "Memory limit exceeded: Requested: \(megabytes)MB",
+            reason: .reasonContainerLimitationMemory)
+    }
+
+    public func stop(_ id: String, grace: Duration) async {
+        if let directory = registry.directory(id) { await Launcher.stop(directory, grace: grace) }
+    }
+
+    public func destroy(_ id: String) async {
+        if let directory = registry.directory(id) { await Launcher.destroy(directory) }
+        cgroups.remove(id)
+        registry.remove(id)
+    }
+
+    public func usage(_ id: String) async -> Mesos.ResourceStatistics? {
+        guard let directory = registry.directory(id), let process = Launcher.process(of: directory) else { return nil }
+        return cgroups.statistics(id) ?? ProcessUsage.statistics(ofTreeBelow: process.pid)
+    }
+
+    public func recover(_ known: [ContainerSpecification]) async throws(ContainerError) -> Set<String> {
+        var found: Set<String> = []
+        for container in known where Launcher.process(of: container.stateDirectory) != nil {
+            registry.add(container)
+            found.insert(container.id)
+        }
+        return found
+    }
+}

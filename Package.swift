@@ -81,9 +81,10 @@ let package = Package(
         .executableTarget(
             name: "Programs",
             dependencies: [
-                "Coordinator", "Master", "Agent", "Marathon", "Containerizer", "ProcessContainerizer", "DockerContainerizer",
+                "Coordinator", "Master", "Agent", "Marathon", "Containerizer", "ProcessContainerizer",
+                "DockerContainerizer",
                 "NativeContainerizer", "ServiceKit", "HTTPKit", "JSONText", "ZooKeeperClient", "CLinux", logging,
-                nioPosix,
+                nioCore, nioPosix, nioHTTP1,
             ],
             swiftSettings: strict),
         test("JSONTextTests", ["JSONText", "ServiceKit"]),

@@ -70,7 +70,8 @@ public struct DockerContainerizer: Containerizer {
     }
 
     /// Asks until the daemon says that the container runs, or `docker run` has ended.
-    private func untilRunning(_ container: ContainerSpecification) async throws(ContainerError) -> Mesos.ContainerStatus {
+    private func untilRunning(_ container: ContainerSpecification) async throws(ContainerError) -> Mesos.ContainerStatus
+    {
         while true {
             if let state = await docker.inspect(Self.containerName(container.id)), let status = status(state) {
                 try StateFile.write("\(container.stateDirectory)/pid", "\(status.executorPid ?? 0)")
@@ -139,7 +140,9 @@ public struct DockerContainerizer: Containerizer {
             "ps", "-a", "--filter", "label=\(Self.label)=\(workDirectory)", "--format", "{{.Names}}",
         ])
         for name in listed.text.split(separator: "\n").map(String.init) where name.hasPrefix("mesos-") {
-            if !found.contains(String(name.dropFirst("mesos-".count))) { _ = await docker.run(["rm", "-f", "-v", name]) }
+            if !found.contains(String(name.dropFirst("mesos-".count))) {
+                _ = await docker.run(["rm", "-f", "-v", name])
+            }
         }
         return found
     }

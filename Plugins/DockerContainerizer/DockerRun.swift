@@ -28,7 +28,9 @@ struct DockerRun {
             arguments += ["--hostname", hostname]
         }
         arguments += try Self.ports(info)
-        if container.command.shellOrDefault, container.command.value != nil { arguments += ["--entrypoint", "/bin/sh"] }
+        if container.command.shellOrDefault, container.command.value != nil {
+            arguments += ["--entrypoint", "/bin/sh"]
+        }
         arguments += ["--name", name, "--label", label]
         for parameter in info.parameters { arguments.append("--\(parameter.key)=\(parameter.value)") }
         arguments.append(info.image)

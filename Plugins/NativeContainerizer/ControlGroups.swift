@@ -28,7 +28,9 @@ final class ControlGroups: Sendable {
         guard let available = StateFile.read("\(hierarchy)/cgroup.controllers") else {
             return "\(hierarchy) is no cgroup v2 hierarchy"
         }
-        let missing = Self.controllers.filter { !available.split(whereSeparator: \.isWhitespace).contains(Substring($0)) }
+        let missing = Self.controllers.filter {
+            !available.split(whereSeparator: \.isWhitespace).contains(Substring($0))
+        }
         guard missing.isEmpty else { return "\(hierarchy) has no controller \(missing.joined(separator: ", "))" }
         let enable = Self.controllers.map { "+\($0)" }.joined(separator: " ")
         _ = StateFile.overwrite("\(hierarchy)/cgroup.subtree_control", enable)

@@ -99,7 +99,8 @@ extension AgentService {
         guard let path = request.parameter("path"), !path.isEmpty else {
             return responder.respond(.text(.badRequest, "Expecting 'path=value' in query."))
         }
-        let isNumeric = ["offset", "length"].allSatisfy { name in request.parameter(name).map { Int($0) != nil } ?? true }
+        let isNumeric = ["offset", "length"].allSatisfy { name in request.parameter(name).map { Int($0) != nil } ?? true
+        }
         guard isNumeric else {
             return responder.respond(.text(.badRequest, "Failed to parse offset or length: expected a whole number"))
         }

@@ -69,7 +69,8 @@ public actor AgentService {
             service: AgentRequests(agent: self))
         self.server = server
         if address != "127.0.0.1" {
-            logger.warning("listening on \(address):\(server.port) without authentication: whoever reaches it may read sandboxes")
+            logger.warning(
+                "listening on \(address):\(server.port) without authentication: whoever reaches it may read sandboxes")
         }
         background.append(Task { [jobStream] in await Self.work(jobStream) })
         try await recover(port: server.port)
@@ -89,6 +90,13 @@ public actor AgentService {
         sender?.closeAll()
         failure.finish()
         try? await disk.shutdownGracefully()  // A pool that is stopped needs nothing.
+    }
+
+    /// Kills every container of this agent: for a stack that ends as a whole.
+    public func destroyContainers() async {
+        for task in core?.tasks.values.filter({ $0.phase != .ended }) ?? [] {
+            await host.destroy(task.containerID, stateDirectory(task.containerID))
+        }
     }
 
     /// Launches, waits and stops run side by side; stopping the agent leaves the containers alone.

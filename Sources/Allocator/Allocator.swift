@@ -168,7 +168,8 @@ public struct Allocator: Sendable {
             || minimumAllocatable.contains { $0.allSatisfy { amounts[$0.key, default: 0] >= $0.value } }
     }
 
-    func isFiltered(_ framework: Mesos.FrameworkID, _ role: String, _ agent: Mesos.AgentID, _ resources: Resources) -> Bool
+    func isFiltered(_ framework: Mesos.FrameworkID, _ role: String, _ agent: Mesos.AgentID, _ resources: Resources)
+        -> Bool
     {
         frameworks[framework]?.filters[role]?[agent]?.contains { $0.resources.contains(resources) } ?? false
     }

@@ -16,7 +16,9 @@ public struct UserIdentity: Sendable, Equatable {
         var found: UnsafeMutablePointer<passwd>?
         var buffer = [CChar](repeating: 0, count: 16_384)
         let result = getpwnam_r(name, &entry, &buffer, buffer.count, &found)
-        guard result == 0, found != nil else { throw ContainerError("the user '\(name)' does not exist on this machine") }
+        guard result == 0, found != nil else {
+            throw ContainerError("the user '\(name)' does not exist on this machine")
+        }
         uid = entry.pw_uid
         gid = entry.pw_gid
         var count: Int32 = 64

@@ -72,7 +72,8 @@ public struct HTTPClient: Sendable {
             opened.channel.close(promise: nil)
             throw HTTPClientError.closed
         }
-        return HTTPAnswerStream(status: head.status, headers: head.headers, parts: opened.parts, channel: opened.channel)
+        return HTTPAnswerStream(
+            status: head.status, headers: head.headers, parts: opened.parts, channel: opened.channel)
     }
 
     private func open(
@@ -83,7 +84,7 @@ public struct HTTPClient: Sendable {
         do {
             channel = try await ClientBootstrap(group: group)
                 .connectTimeout(connectTimeout)
-                .channelOption(.socketOption(.tcp_nodelay), value: 1)
+                .channelOption(.tcpOption(.tcp_nodelay), value: 1)
                 .channelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
                         let pipeline = channel.pipeline.syncOperations

@@ -28,7 +28,9 @@ public enum CallDecoding {
         }
     }
 
-    private static func decodeJSON<M: ProtoMessage>(_ type: M.Type, _ name: String, _ body: [UInt8]) -> Result<M, Refusal> {
+    private static func decodeJSON<M: ProtoMessage>(_ type: M.Type, _ name: String, _ body: [UInt8]) -> Result<
+        M, Refusal
+    > {
         let json: JSON
         do {
             json = try JSON(parsing: body)
@@ -55,7 +57,9 @@ public enum CallDecoding {
     public static func acceptsJSON(_ headers: HTTPHeaders) -> Bool? {
         let accepted = headers[canonicalForm: "Accept"].map { $0.split(separator: ";")[0] }
         if accepted.isEmpty { return true }
-        func accepts(_ type: String) -> Bool { accepted.contains { $0 == type || $0 == "*/*" || $0 == "application/*" } }
+        func accepts(_ type: String) -> Bool {
+            accepted.contains { $0 == type || $0 == "*/*" || $0 == "application/*" }
+        }
         if accepts("application/json") { return true }
         return accepts("application/x-protobuf") ? false : nil
     }

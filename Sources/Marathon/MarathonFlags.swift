@@ -5,36 +5,39 @@ import ServiceKit
 public enum MarathonFlags {
     private static let milliseconds = Flag.Kind.integer(0...Int(Int32.max))
 
-    public static let all: [Flag] = [
-        Flag("master", .text, "zk://host1:port1,host2:port2/path or host:port of the Mesos master."),
-        Flag("zk", .text, default: "zk://localhost:2181/marathon", "Where the state is kept."),
-        Flag("ha", .bool, default: "true", "Stand for election with other Marathons."),
-        Flag("hostname", .text, "Name told to others; by default that of the machine."),
-        Flag("http_address", .text, default: "0.0.0.0", "Address to listen on."),
-        Flag("http_port", .integer(0...65535), default: "8080", "Port to listen on; 0 asks the kernel."),
-        Flag("framework_name", .text, default: "marathon"),
-        Flag("failover_timeout", .integer(0...Int(Int32.max)), default: "604800", "Seconds that tasks outlive Marathon."),
-        Flag("checkpoint", .bool, default: "true"),
-        Flag("mesos_role", .text, default: "*"),
-        Flag("mesos_user", .text, "User of tasks that name none; by default that of this process."),
-        Flag("webui_url", .text), Flag("mesos_leader_ui_url", .text),
-        Flag("executor", .text, default: "//cmd"),
-        Flag("env_vars_prefix", .text, "Goes before PORT0, HOST and their like."),
-        Flag("local_port_min", .integer(0...65535), default: "10000"),
-        Flag("local_port_max", .integer(0...65535), default: "20000"),
-        Flag("default_network_name", .text),
-        Flag("task_launch_timeout", milliseconds, default: "300000"),
-        Flag("task_launch_confirm_timeout", milliseconds, default: "300000"),
-        Flag("reconciliation_interval", milliseconds, default: "600000"),
-        Flag("max_instances_per_offer", .integer(1...10_000), default: "5"),
-        Flag("decline_offer_duration", milliseconds, default: "120000"),
-        Flag("min_revive_offers_interval", milliseconds, default: "5000"),
-        Flag("max_running_deployments", .integer(1...100_000), default: "100"),
-        Flag("zk_session_timeout", milliseconds, default: "10000"),
-        Flag("zk_max_versions", .integer(1...100_000), default: "50"),
-        Flag("logging_level", .oneOf(["off", "error", "warn", "info", "debug", "trace", "all"]), default: "info"),
-        Flag("help", .bool, default: "false"), Flag("version", .bool, default: "false"),
-    ] + taken
+    public static let all: [Flag] =
+        [
+            Flag("master", .text, "zk://host1:port1,host2:port2/path or host:port of the Mesos master."),
+            Flag("zk", .text, default: "zk://localhost:2181/marathon", "Where the state is kept."),
+            Flag("ha", .bool, default: "true", "Stand for election with other Marathons."),
+            Flag("hostname", .text, "Name told to others; by default that of the machine."),
+            Flag("http_address", .text, default: "0.0.0.0", "Address to listen on."),
+            Flag("http_port", .integer(0...65535), default: "8080", "Port to listen on; 0 asks the kernel."),
+            Flag("framework_name", .text, default: "marathon"),
+            Flag(
+                "failover_timeout", .integer(0...Int(Int32.max)), default: "604800",
+                "Seconds that tasks outlive Marathon."),
+            Flag("checkpoint", .bool, default: "true"),
+            Flag("mesos_role", .text, default: "*"),
+            Flag("mesos_user", .text, "User of tasks that name none; by default that of this process."),
+            Flag("webui_url", .text), Flag("mesos_leader_ui_url", .text),
+            Flag("executor", .text, default: "//cmd"),
+            Flag("env_vars_prefix", .text, "Goes before PORT0, HOST and their like."),
+            Flag("local_port_min", .integer(0...65535), default: "10000"),
+            Flag("local_port_max", .integer(0...65535), default: "20000"),
+            Flag("default_network_name", .text),
+            Flag("task_launch_timeout", milliseconds, default: "300000"),
+            Flag("task_launch_confirm_timeout", milliseconds, default: "300000"),
+            Flag("reconciliation_interval", milliseconds, default: "600000"),
+            Flag("max_instances_per_offer", .integer(1...10_000), default: "5"),
+            Flag("decline_offer_duration", milliseconds, default: "120000"),
+            Flag("min_revive_offers_interval", milliseconds, default: "5000"),
+            Flag("max_running_deployments", .integer(1...100_000), default: "100"),
+            Flag("zk_session_timeout", milliseconds, default: "10000"),
+            Flag("zk_max_versions", .integer(1...100_000), default: "50"),
+            Flag("logging_level", .oneOf(["off", "error", "warn", "info", "debug", "trace", "all"]), default: "info"),
+            Flag("help", .bool, default: "false"), Flag("version", .bool, default: "false"),
+        ] + taken
 
     private static let taken: [Flag] =
         [
@@ -73,7 +76,9 @@ public enum MarathonFlags {
                 "marathon: --\(name): this version cannot protect Marathon this way yet: remove the option only if the "
                     + "network protects it")
         }
-        guard flags.isGiven("master") else { throw FlagError("marathon: --master is missing: --master zk://host:2181/mesos") }
+        guard flags.isGiven("master") else {
+            throw FlagError("marathon: --master is missing: --master zk://host:2181/mesos")
+        }
         guard let low = flags.integer("local_port_min"), let high = flags.integer("local_port_max"), low <= high else {
             throw FlagError("marathon: --local_port_min is above --local_port_max")
         }

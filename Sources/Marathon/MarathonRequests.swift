@@ -99,7 +99,9 @@ extension MarathonService {
             try allow(request, ["GET"])
             responder.respond(stamped(.json(.ok, .members(["plugins": []]))))
         default:
-            if path.hasPrefix("/v2/apps/") { return try app(String(path.dropFirst("/v2/apps".count)), request, responder) }
+            if path.hasPrefix("/v2/apps/") {
+                return try app(String(path.dropFirst("/v2/apps".count)), request, responder)
+            }
             if path.hasPrefix("/v2/deployments/") {
                 try allow(request, ["DELETE"])
                 let id = String(path.dropFirst("/v2/deployments/".count))

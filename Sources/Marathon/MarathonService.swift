@@ -60,7 +60,8 @@ public actor MarathonService {
         self.server = server
         ownAddress = "\(flags.text("hostname") ?? Hostname.machine):\(server.port)"
         if address != "127.0.0.1" {
-            logger.warning("listening on \(address):\(server.port) without authentication: whoever reaches it may run apps")
+            logger.warning(
+                "listening on \(address):\(server.port) without authentication: whoever reaches it may run apps")
         }
         let zk = try ZooKeeperAddress(parsing: flags.text("zk") ?? "")
         let timeout = Duration.milliseconds(flags.integer("zk_session_timeout") ?? 10_000)
@@ -146,7 +147,8 @@ public actor MarathonService {
         } catch {
             return fail("cannot lead: \(error)")
         }
-        ticker = eventLoop.scheduleRepeatedTask(initialDelay: .milliseconds(100), delay: .milliseconds(100)) { [self] _ in
+        ticker = eventLoop.scheduleRepeatedTask(initialDelay: .milliseconds(100), delay: .milliseconds(100)) {
+            [self] _ in
             assumeIsolated { $0.handle(.tick) }
         }
         background.append(Task { [self] in await scheduleForEver() })
@@ -237,7 +239,8 @@ extension MarathonService {
         func milliseconds(_ name: String) -> Duration { .milliseconds(flags.integer(name) ?? 0) }
         configuration.defaultRole = flags.text("mesos_role") ?? "*"
         configuration.defaultNetworkName = flags.text("default_network_name")
-        configuration.localPorts = (flags.integer("local_port_min") ?? 10_000)...(flags.integer("local_port_max") ?? 20_000)
+        configuration.localPorts =
+            (flags.integer("local_port_min") ?? 10_000)...(flags.integer("local_port_max") ?? 20_000)
         configuration.maximumInstancesPerOffer = flags.integer("max_instances_per_offer") ?? 5
         configuration.declineDuration = milliseconds("decline_offer_duration")
         configuration.minimumReviveInterval = milliseconds("min_revive_offers_interval")

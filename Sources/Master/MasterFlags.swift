@@ -3,37 +3,40 @@ import ServiceKit
 /// The flags of `mesos-master` (Mesos 1.11, configuration/master). Those marked as not implemented are taken, so that
 /// configurations keep working, and named in a warning.
 public enum MasterFlags {
-    public static let all: [Flag] = [
-        Flag("ip", .text, default: "0.0.0.0", "Address to listen on."),
-        Flag("port", .integer(0...65535), default: "5050", "Port to listen on; 0 asks the kernel."),
-        Flag("advertise_ip", .text, "Address told to agents and schedulers."),
-        Flag("advertise_port", .integer(1...65535), "Port told to agents and schedulers."),
-        Flag("hostname", .text, "Name told to others; by default that of the machine."),
-        Flag("hostname_lookup", .bool, default: "true", "Without it the address is the name."),
-        Flag("zk", .text, "zk://host1:port1,host2:port2/path of the coordinator; without it this master leads alone."),
-        Flag("zk_session_timeout", .duration, default: "10secs"),
-        Flag("quorum", .integer(1...99), "Masters that must agree; needed with --zk and the replicated log."),
-        Flag("work_dir", .text, "Directory of the registry."),
-        Flag("registry", .oneOf(["replicated_log", "in_memory"]), default: "replicated_log"),
-        Flag("cluster", .text, "Name of the cluster, shown on the web page."),
-        Flag("allocation_interval", .duration, default: "1secs", "Time between two rounds of offers."),
-        Flag("agent_ping_timeout", .duration, default: "15secs", aliases: ["slave_ping_timeout"]),
-        Flag(
-            "max_agent_ping_timeouts", .integer(1...1_000_000), default: "5", aliases: ["max_slave_ping_timeouts"]),
-        Flag("agent_reregister_timeout", .duration, default: "10mins", aliases: ["slave_reregister_timeout"]),
-        Flag("offer_timeout", .duration, "Unanswered offers are taken back after this time."),
-        Flag("min_allocatable_resources", default: "cpus:0.01|mem:32"),
-        Flag("max_completed_frameworks", .integer(0...1_000_000), default: "50"),
-        Flag("max_completed_tasks_per_framework", .integer(0...1_000_000), default: "1000"),
-        Flag("root_submissions", .bool, default: "true", "Whether frameworks may run as root."),
-        Flag("webui_dir", implemented: false, "Directory of web pages that replace the built-in ones."),
-        Flag("logging_level", .oneOf(["DEBUG", "INFO", "WARNING", "ERROR"]), default: "INFO"),
-        Flag("quiet", .bool, default: "false", implemented: false),
-        Flag("log_dir", implemented: false), Flag("external_log_file", implemented: false),
-        Flag("logbufsecs", .integer(0...3600), default: "0", implemented: false),
-        Flag("initialize_driver_logging", .bool, default: "true", implemented: false),
-        Flag("help", .bool, default: "false"), Flag("version", .bool, default: "false"),
-    ] + taken
+    public static let all: [Flag] =
+        [
+            Flag("ip", .text, default: "0.0.0.0", "Address to listen on."),
+            Flag("port", .integer(0...65535), default: "5050", "Port to listen on; 0 asks the kernel."),
+            Flag("advertise_ip", .text, "Address told to agents and schedulers."),
+            Flag("advertise_port", .integer(1...65535), "Port told to agents and schedulers."),
+            Flag("hostname", .text, "Name told to others; by default that of the machine."),
+            Flag("hostname_lookup", .bool, default: "true", "Without it the address is the name."),
+            Flag(
+                "zk", .text, "zk://host1:port1,host2:port2/path of the coordinator; without it this master leads alone."
+            ),
+            Flag("zk_session_timeout", .duration, default: "10secs"),
+            Flag("quorum", .integer(1...99), "Masters that must agree; needed with --zk and the replicated log."),
+            Flag("work_dir", .text, "Directory of the registry."),
+            Flag("registry", .oneOf(["replicated_log", "in_memory"]), default: "replicated_log"),
+            Flag("cluster", .text, "Name of the cluster, shown on the web page."),
+            Flag("allocation_interval", .duration, default: "1secs", "Time between two rounds of offers."),
+            Flag("agent_ping_timeout", .duration, default: "15secs", aliases: ["slave_ping_timeout"]),
+            Flag(
+                "max_agent_ping_timeouts", .integer(1...1_000_000), default: "5", aliases: ["max_slave_ping_timeouts"]),
+            Flag("agent_reregister_timeout", .duration, default: "10mins", aliases: ["slave_reregister_timeout"]),
+            Flag("offer_timeout", .duration, "Unanswered offers are taken back after this time."),
+            Flag("min_allocatable_resources", default: "cpus:0.01|mem:32"),
+            Flag("max_completed_frameworks", .integer(0...1_000_000), default: "50"),
+            Flag("max_completed_tasks_per_framework", .integer(0...1_000_000), default: "1000"),
+            Flag("root_submissions", .bool, default: "true", "Whether frameworks may run as root."),
+            Flag("webui_dir", implemented: false, "Directory of web pages that replace the built-in ones."),
+            Flag("logging_level", .oneOf(["DEBUG", "INFO", "WARNING", "ERROR"]), default: "INFO"),
+            Flag("quiet", .bool, default: "false", implemented: false),
+            Flag("log_dir", implemented: false), Flag("external_log_file", implemented: false),
+            Flag("logbufsecs", .integer(0...3600), default: "0", implemented: false),
+            Flag("initialize_driver_logging", .bool, default: "true", implemented: false),
+            Flag("help", .bool, default: "false"), Flag("version", .bool, default: "false"),
+        ] + taken
 
     private static let taken: [Flag] =
         [

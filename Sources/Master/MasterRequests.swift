@@ -115,7 +115,9 @@ extension MasterService {
     private func json(_ bytes: [UInt8], _ request: HTTPRequest) -> HTTPResponse {
         guard let function = request.parameter("jsonp") else { return .json(.ok, bytes) }
         let isName = function.unicodeScalars.allSatisfy {
-            $0.isASCII && ($0.properties.isAlphabetic || $0.properties.numericType != nil || "_$.[]".unicodeScalars.contains($0))
+            $0.isASCII
+                && ($0.properties.isAlphabetic || $0.properties.numericType != nil
+                    || "_$.[]".unicodeScalars.contains($0))
         }
         guard isName else { return .text(.badRequest, "The 'jsonp' parameter is no name of a function") }
         return HTTPResponse(

@@ -66,9 +66,11 @@ public actor MasterService {
         self.server = server
         info = MasterIdentity.info(flags: flags, port: server.port)
         if host != "127.0.0.1" {
-            logger.warning("listening on \(host):\(server.port) without authentication: whoever reaches it may run tasks")
+            logger.warning(
+                "listening on \(host):\(server.port) without authentication: whoever reaches it may run tasks")
         }
-        ticker = eventLoop.scheduleRepeatedTask(initialDelay: .milliseconds(100), delay: .milliseconds(100)) { [self] _ in
+        ticker = eventLoop.scheduleRepeatedTask(initialDelay: .milliseconds(100), delay: .milliseconds(100)) {
+            [self] _ in
             assumeIsolated { $0.handle(.tick) }
         }
         if let text = flags.text("zk") {

@@ -7,12 +7,6 @@ import NativeContainerizer
 import ProcessContainerizer
 import ServiceKit
 
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Musl
-#endif
-
 /// `mesos-agent`, also called `mesos-slave`
 enum AgentProgram {
     static func run(_ arguments: [String]) async throws {
@@ -36,9 +30,11 @@ enum AgentProgram {
 
     /// The containerizers that the flag names, in its order.
     static func containerizers(_ flags: FlagValues) throws -> [any Containerizer] {
-        let launcherDirectory = flags.text("launcher_dir") ?? programDirectory
+        let launcherDirectory = flags.text("launcher_dir") ?? ProgramPath.directory
         let names = (flags.text("containerizers") ?? "").split(separator: ",").map { SmallFile.trimmed(String($0)) }
-        guard !names.isEmpty else { throw FlagError("mesos-agent: --containerizers names none: docker, mesos, process") }
+        guard !names.isEmpty else {
+            throw FlagError("mesos-agent: --containerizers names none: docker, mesos, process")
+        }
         return try names.map { name in
             switch name {
             case "process": return ProcessContainerizer(launcherDirectory: launcherDirectory)
@@ -53,16 +49,9 @@ enum AgentProgram {
                     launcherDirectory: launcherDirectory, hierarchy: flags.text("cgroups_hierarchy") ?? "",
                     root: flags.text("cgroups_root") ?? "mesos", limitsCPU: flags.bool("cgroups_enable_cfs"))
             default:
-                throw FlagError("mesos-agent: --containerizers: '\(name)' is unknown: expected docker, mesos or process")
+                throw FlagError(
+                    "mesos-agent: --containerizers: '\(name)' is unknown: expected docker, mesos or process")
             }
         }
-    }
-
-    /// The folder of this program.
-    private static var programDirectory: String {
-        var buffer = [CChar](repeating: 0, count: 4096)
-        let count = readlink("/proc/self/exe", &buffer, buffer.count - 1)
-        let path = String(decoding: buffer.prefix(max(0, count)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        return path.split(separator: "/").dropLast().reduce("") { "\($0)/\($1)" }
     }
 }

@@ -19,7 +19,9 @@ enum CoordinatorProgram {
             program: "mesos-coordinator", level: ServiceLog.level(named: flags.text("logging_level")))
         let logger = Logger(label: "coordinator")
         let path = flags.text("config") ?? ""
-        guard let text = SmallFile.read(path) else { throw FlagError("mesos-coordinator: --config: cannot read \(path)") }
+        guard let text = SmallFile.read(path) else {
+            throw FlagError("mesos-coordinator: --config: cannot read \(path)")
+        }
         let configuration = try CoordinatorConfiguration(parsing: text, path: path)
         for key in configuration.unknownKeys { logger.warning("\(path): the key \(key) is unknown and has no effect") }
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)

@@ -16,6 +16,8 @@ enum Main {
         "mesos-agent": AgentProgram.run,
         "mesos-slave": AgentProgram.run,
         "marathon": MarathonProgram.run,
+        "mesos-local": LocalProgram.run,
+        "mesos-hello": HelloProgram.run,
     ]
 
     static func main() async {

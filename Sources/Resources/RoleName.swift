@@ -11,8 +11,12 @@ public enum RoleName {
             if [".", "..", "*"].contains(component) {
                 return "Role '\(role)' cannot contain '\(component)' as a component"
             }
-            if component.hasPrefix("-") { return "Role component '\(component)' is invalid because it begins with a dash" }
-            let isBad = component.unicodeScalars.contains { [0x08, 0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x20].contains($0.value) }
+            if component.hasPrefix("-") {
+                return "Role component '\(component)' is invalid because it begins with a dash"
+            }
+            let isBad = component.unicodeScalars.contains {
+                [0x08, 0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x20].contains($0.value)
+            }
             if isBad {
                 return "Role component '\(component)' is invalid because it contains backspace or whitespace"
             }

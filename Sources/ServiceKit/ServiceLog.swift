@@ -109,7 +109,8 @@ struct StandardErrorLogHandler: LogHandler {
     static func write(_ event: LogEvent, label: String, metadata: Logger.Metadata) {
         let fields = metadata.merging(event.metadata ?? [:], uniquingKeysWith: { $1 })
             .sorted { $0.key < $1.key }.map { " \($0.key)=\($0.value)" }.joined()
-        let line = "\(WallClock().now.iso8601) \(event.level.rawValue.uppercased()) \(label): \(event.message)\(fields)\n"
+        let line =
+            "\(WallClock().now.iso8601) \(event.level.rawValue.uppercased()) \(label): \(event.message)\(fields)\n"
         var bytes = Array(line.utf8)[...]
         while !bytes.isEmpty {
             let count = bytes.withUnsafeBytes { Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }

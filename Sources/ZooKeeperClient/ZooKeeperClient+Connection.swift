@@ -9,7 +9,7 @@ extension ZooKeeperClient {
         nextServer += 1
         ClientBootstrap(group: eventLoop)
             .connectTimeout(.milliseconds(max(500, Int64(requestedTimeout) / Int64(address.servers.count + 1))))
-            .channelOption(.socketOption(.tcp_nodelay), value: 1)
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelInitializer { [self] channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(ReplyHandler(client: self))

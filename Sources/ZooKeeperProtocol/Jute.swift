@@ -85,12 +85,16 @@ public struct JuteWriter: Sendable {
 
     public mutating func int(_ value: Int32) {
         let bits = UInt32(bitPattern: value)
-        for shift in stride(from: UInt32(24), through: 0, by: -8) { bytes.append(UInt8(truncatingIfNeeded: bits >> shift)) }
+        for shift in stride(from: UInt32(24), through: 0, by: -8) {
+            bytes.append(UInt8(truncatingIfNeeded: bits >> shift))
+        }
     }
 
     public mutating func long(_ value: Int64) {
         let bits = UInt64(bitPattern: value)
-        for shift in stride(from: UInt64(56), through: 0, by: -8) { bytes.append(UInt8(truncatingIfNeeded: bits >> shift)) }
+        for shift in stride(from: UInt64(56), through: 0, by: -8) {
+            bytes.append(UInt8(truncatingIfNeeded: bits >> shift))
+        }
     }
 
     public mutating func buffer(_ value: [UInt8]?) {

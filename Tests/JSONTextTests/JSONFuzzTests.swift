@@ -7,7 +7,8 @@ import Testing
 struct JSONFuzzTests {
     private static let alphabet = Array("{}[]:,\"\\ntrufalse0123456789.eE+-u \u{1}é".utf8) + [0xff, 0xed, 0xa0]
 
-    @Test("No bytes crash the parser, and what it reads it reads again from its own text", arguments: [1, 2] as [UInt64])
+    @Test(
+        "No bytes crash the parser, and what it reads it reads again from its own text", arguments: [1, 2] as [UInt64])
     func randomBytes(seed: UInt64) throws {
         var generator = SeededGenerator(seed: seed)
         for _ in 0..<50_000 {

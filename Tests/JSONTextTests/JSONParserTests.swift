@@ -8,7 +8,8 @@ struct JSONParserTests {
         "Values of every kind are read",
         arguments: [
             ("null", JSON.null), ("true", true), ("false", false), ("\"\"", ""), ("[]", []), ("{}", .object([])),
-            (" [ 1 , 2 ] ", [1, 2]), ("\t\r\n1\n", 1), ("{\"a\":{\"b\":[null]}}", .members(["a": .members(["b": [.null]])])),
+            (" [ 1 , 2 ] ", [1, 2]), ("\t\r\n1\n", 1),
+            ("{\"a\":{\"b\":[null]}}", .members(["a": .members(["b": [.null]])])),
             ("{\"\":\"\"}", .members(["": ""])),
         ] as [(String, JSON)])
     func value(text: String, expected: JSON) throws {
@@ -31,7 +32,8 @@ struct JSONParserTests {
         "Escapes stand for their characters",
         arguments: [
             (#""\"\\\/\b\f\n\r\t""#, "\"\\/\u{8}\u{c}\n\r\t"), (#""\u0041\u00e9\u20AC""#, "Aé€"),
-            (#""\ud83d\ude00""#, "😀"), (#""\uDBFF\uDFFF""#, "\u{10ffff}"), (#""a\u0000b""#, "a\u{0}b"), ("\"é😀\"", "é😀"),
+            (#""\ud83d\ude00""#, "😀"), (#""\uDBFF\uDFFF""#, "\u{10ffff}"), (#""a\u0000b""#, "a\u{0}b"),
+            ("\"é😀\"", "é😀"),
         ])
     func escapes(text: String, expected: String) throws {
         #expect(try JSON(parsing: text).string == expected)
@@ -40,7 +42,8 @@ struct JSONParserTests {
     @Test(
         "Text that is no JSON is refused with the reason and the byte",
         arguments: [
-            ("", "unexpected end of input", 0), ("  ", "unexpected end of input", 2), ("[", "unexpected end of input", 1),
+            ("", "unexpected end of input", 0), ("  ", "unexpected end of input", 2),
+            ("[", "unexpected end of input", 1),
             ("{\"a\":", "unexpected end of input", 5), ("nul", "unexpected character", 0),
             ("'a'", "unexpected character", 0), ("NaN", "unexpected character", 0), ("+1", "unexpected character", 0),
             (".5", "unexpected character", 0), ("-", "unexpected character", 1), ("[1,]", "unexpected character", 3),

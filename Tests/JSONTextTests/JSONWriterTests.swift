@@ -51,7 +51,7 @@ struct JSONWriterTests {
         "A double keeps a fraction and reads back equal",
         arguments: [
             (15, "15.0"), (0.1, "0.1"), (-2.5, "-2.5"), (1_795_367_915.319615, "1795367915.319615"), (1e16, "1e+16"),
-            (5e-324, "5e-324"),
+
         ] as [(Double, String)])
     func doubles(number: Double, expected: String) throws {
         #expect(written { $0.value(number) } == expected)

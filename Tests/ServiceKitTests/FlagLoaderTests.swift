@@ -149,7 +149,8 @@ struct FlagLoaderTests {
         try second.write("ip", "10.0.0.4")
         try second.write("port", "3\n")
         try second.write("size", "1KB")
-        let values = try load(environment: ["MESOS_SIZE": "2KB"], directories: [first.path, second.path, "/nonexistent"])
+        let values = try load(
+            environment: ["MESOS_SIZE": "2KB"], directories: [first.path, second.path, "/nonexistent"])
         #expect(values.text("ip") == "10.0.0.3")
         #expect(values.integer("port") == 3)
         #expect(values.bytes("size") == 2048)
@@ -188,7 +189,8 @@ struct FlagLoaderTests {
         values.provide("factor", "0.5")
         values.provide("ping_timeout", "1secs")
         let listed = values.all.map { "\($0.name)=\($0.value)" }
-        #expect(listed == ["factor=0.5", "ip=0.0.0.0", "ping_timeout=1mins", "port=5050", "quiet=true", "switch_user=true"])
+        #expect(
+            listed == ["factor=0.5", "ip=0.0.0.0", "ping_timeout=1mins", "port=5050", "quiet=true", "switch_user=true"])
     }
 
     @Test("The usage names every flag, its default and its help")

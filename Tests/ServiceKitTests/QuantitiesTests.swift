@@ -19,7 +19,8 @@ struct QuantitiesTests {
     @Test(
         "Anything else is no duration",
         arguments: [
-            "", "15", "secs", "15 secs", "15sec", "15s", "15SECS", "1.5.5secs", "1e3secs", "15secs ", " 15secs", "½secs",
+            "", "15", "secs", "15 secs", "15sec", "15s", "15SECS", "1.5.5secs", "1e3secs", "15secs ", " 15secs",
+            "½secs",
             "1-secs", "1000000weeks",
         ])
     func noDuration(text: String) {
@@ -29,7 +30,8 @@ struct QuantitiesTests {
     @Test(
         "A duration is printed with the largest unit that divides it",
         arguments: [
-            (.seconds(60), "1mins"), (.seconds(90), "90secs"), (.seconds(604_800), "1weeks"), (.seconds(86_400), "1days"),
+            (.seconds(60), "1mins"), (.seconds(90), "90secs"), (.seconds(604_800), "1weeks"),
+            (.seconds(86_400), "1days"),
             (.seconds(7200), "2hrs"), (.milliseconds(1500), "1500ms"), (.nanoseconds(1001), "1001ns"), (.zero, "0ns"),
             (.microseconds(5), "5us"), (.seconds(-60), "-1mins"),
         ] as [(Duration, String)])

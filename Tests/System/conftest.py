@@ -1,5 +1,7 @@
 """Fixtures of all system tests."""
 
+import signal
+
 import pytest
 from kazoo.client import KazooClient
 
@@ -49,6 +51,11 @@ def connect():
     for client in clients:
         client.stop()
         client.close()
+
+
+def pytest_configure():
+    """A SIGTERM ends the programs too, as Ctrl-C does."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -18,10 +18,10 @@ JAR = Path("/usr/share/java/zookeeper.jar")
 def programs_path():
     """The multi-call program: MESOS_PROGRAMS, or what `swift build` made in this repository."""
     default = Path(__file__).resolve().parents[2] / ".build/debug/mesos-programs"
-    return os.environ.get("MESOS_PROGRAMS") or str(default)
+    return str(Path(os.environ.get("MESOS_PROGRAMS") or default).resolve())
 
 
-def wait_for(predicate, timeout=10, what="the condition"):
+def wait_for(predicate, timeout=10, what="the condition", interval=0.01):
     """Asks until the answer is true, and returns it; fails at the deadline."""
     deadline = time.monotonic() + timeout
     while True:
@@ -29,7 +29,7 @@ def wait_for(predicate, timeout=10, what="the condition"):
             return answer
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {timeout} s: {what}")
-        time.sleep(0.01)
+        time.sleep(interval)
 
 
 def free_port():
@@ -117,7 +117,8 @@ class Program:
 
     def wait(self, timeout=10):
         """The exit status; negative for a signal."""
-        return self.process.wait(timeout)
+        wait_for(lambda: not self.is_running, timeout, f"{self.name} ends")
+        return self.process.returncode
 
     def kill9(self):
         """Ends it as a power cut would."""
@@ -171,7 +172,7 @@ class Coordinator(Program):
         self.configuration.write_text("".join(lines))
 
     def is_ready(self):
-        return "Mode:" in four_letter_word(self.port, "srvr")
+        return "Mode:" in four_letter_word(self.port, "srvr", timeout=0.3)
 
 
 class ZooKeeper(Coordinator):

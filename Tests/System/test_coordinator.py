@@ -131,7 +131,7 @@ def test_children(client, root):
 
 def test_names(client, root):
     """Names of any script and with blanks are kept; names that differ in their code points are different nodes."""
-    names = ["with blank", "ümläut", "日本", "caf\u00e9", "cafe\u0301", "\u1112\u1161\u11ab", "\ud55c", "\U0001f40b"]
+    names = ["with blank", "ümläut", "日本", "caf\u00e9", "cafe\u0301", "\u1112\u1161\u11ab", "\ud55c"]
     for name in names:
         client.create(f"{root}/{name}", name.encode())
     assert sorted(client.get_children(root)) == sorted(names)
@@ -148,14 +148,15 @@ def test_name_that_starts_with_a_combining_mark(client, root):
 
 @pytest.mark.parametrize("path", [
     "a", "", "/", "//", "/a/", "/a//b", "/.", "/..", "/a/../b", "/a/.", "/nul\0", "/tab\t", "/del\x7f", "/x\u009f",
-    "/private\ue000", "/x\ufff0", "/zookeeper", "/zookeeper/quota"])
+    "/private\ue000", "/x\ufff0", "/beyond-16-bits-\U0001f40b", "/zookeeper", "/zookeeper/quota"])
 def test_bad_paths_are_refused(server, path):
     """No node gets a path that is relative, has empty or dot components or control characters, or is reserved."""
+    others = {"/": -110, "/zookeeper": -110, "/zookeeper/quota": -110, "/a//b": -101, "/a/../b": -101}
     with Wire(server.port) as raw:
         if path.startswith("/a/"):
             assert raw.create("/a").error in (0, -110)
-        # A reserved node may also be said to exist.
-        assert raw.create(path).error in ((-8, -110) if path.startswith("/zookeeper") else (-8,))
+        # Which of several faults is told is left open.
+        assert raw.create(path).error in (-8, others.get(path, -8))
         assert raw.ping().error == 0
 
 
@@ -587,10 +588,12 @@ def test_frames_in_pieces(server, root):
         for byte in wire.connect_request():
             raw.socket.sendall(bytes([byte]))
         assert len(raw.read_frame()) == 37
-        two = wire.request(1, wire.CREATE, wire.create(f"{root}/a")) + wire.request(2, wire.EXISTS, wire.text(root) + b"\0")
+        create = wire.request(1, wire.CREATE, wire.create(f"{root}/a"))
+        two = create + wire.request(2, wire.EXISTS, wire.text(root) + b"\0")
         raw.socket.sendall(two[:50])
         raw.socket.sendall(two[50:])
-        assert [(raw.receive()[0::2])[:2], (raw.receive()[0::2])[:2]] == [(1, 0), (2, 0)]
+        replies = [raw.receive(), raw.receive()]
+        assert [(reply.xid, reply.error) for reply in replies] == [(1, 0), (2, 0)]
 
 
 def test_unknown_operation(server):

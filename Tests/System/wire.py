@@ -41,6 +41,14 @@ def create(path, data=b"", flags=0, acl=OPEN):
     return text(path) + buffer(data) + acl + number(flags)
 
 
+def multi_header(operation, is_done=False):
+    """What stands before each operation of a multi."""
+    return struct.pack(">i?i", operation, is_done, -1)
+
+
+MULTI_END = multi_header(-1, True)
+
+
 def set_watches(zxid, data=(), exists=(), child=()):
     """The record of setWatches."""
     return struct.pack(">q", zxid) + b"".join(vector(map(text, paths)) for paths in (data, exists, child))

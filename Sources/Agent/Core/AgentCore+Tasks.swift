@@ -44,7 +44,8 @@ extension AgentCore {
         for task in message.taskGroup.tasks {
             let key = TaskKey(framework: framework, task: task.taskID)
             guard tasks[key] == nil else { continue }
-            tasks[key] = AgentTask(key: key, info: task, containerID: UUIDText.text(Self.uuid(&generator)), phase: .ended, now: now)
+            tasks[key] = AgentTask(
+                key: key, info: task, containerID: UUIDText.text(Self.uuid(&generator)), phase: .ended, now: now)
             update(
                 key, .taskFailed, .sourceAgent, .reasonContainerLaunchFailed,
                 "Task groups are not supported by this version of the agent", now)
@@ -102,6 +103,7 @@ extension AgentCore {
         case .success(var status):
             guard task.phase != .ended else { return effects.append(.destroy(container: container)) }
             let address = configuration.address
+            status.containerID = .with { $0.value = container }
             if status.networkInfos.isEmpty {
                 status.networkInfos = [.with { $0.ipAddresses = [.with { $0.ipAddress = address }] }]
             }

@@ -16,7 +16,9 @@ struct AgentPages {
     static func json(_ bytes: [UInt8], _ request: HTTPRequest) -> HTTPResponse {
         guard let function = request.parameter("jsonp") else { return .json(.ok, bytes) }
         let isName = function.unicodeScalars.allSatisfy {
-            $0.isASCII && ($0.properties.isAlphabetic || $0.properties.numericType != nil || "_$.[]".unicodeScalars.contains($0))
+            $0.isASCII
+                && ($0.properties.isAlphabetic || $0.properties.numericType != nil
+                    || "_$.[]".unicodeScalars.contains($0))
         }
         guard isName else { return .text(.badRequest, "The 'jsonp' parameter is no name of a function") }
         return HTTPResponse(
@@ -34,7 +36,9 @@ struct AgentPages {
         case "/version": writer.versionFields()
         default:
             let loads = SystemLoad.averages
-            for (name, load) in zip(["avg_load_1min", "avg_load_5min", "avg_load_15min"], loads) { writer.field(name, load) }
+            for (name, load) in zip(["avg_load_1min", "avg_load_5min", "avg_load_15min"], loads) {
+                writer.field(name, load)
+            }
             writer.field("cpus_total", SystemLoad.processors)
             writer.field("mem_total_bytes", Int(SystemLoad.memory.total))
             writer.field("mem_free_bytes", Int(SystemLoad.memory.free))

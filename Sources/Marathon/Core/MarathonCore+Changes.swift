@@ -231,7 +231,8 @@ extension MarathonCore {
             guard port == 0 else { return port }
             guard let free = next() else {
                 let range = configuration.localPorts
-                throw .message(500, "All ports in the range [\(range.lowerBound)-\(range.upperBound)) are already in use")
+                throw .message(
+                    500, "All ports in the range [\(range.lowerBound)-\(range.upperBound)) are already in use")
             }
             taken.insert(free)
             return free

@@ -19,8 +19,12 @@ extension MarathonCore {
         let missing = app.instances - new.count
         guard missing > 0 else { return 0 }
         guard !old.isEmpty else { return missing }
-        return min(missing, max(0, Self.capacity(app, healthy: (new + old).count { $0.condition == .running })
-            - new.count - old.count))
+        return min(
+            missing,
+            max(
+                0,
+                Self.capacity(app, healthy: (new + old).count { $0.condition == .running })
+                    - new.count - old.count))
     }
 
     /// The most instances during a rolling restart: one more than allowed when otherwise nothing could move.
@@ -94,7 +98,8 @@ extension MarathonCore {
 
     /// Instances of apps that are gone.
     mutating func killOrphans(_ now: Timestamp) {
-        for instance in instances.values.filter({ apps[$0.app] == nil && !$0.isStopping }).sorted(by: { $0.id < $1.id }) {
+        for instance in instances.values.filter({ apps[$0.app] == nil && !$0.isStopping }).sorted(by: { $0.id < $1.id })
+        {
             kill(instance.id, now, stops: true)
         }
     }

@@ -92,7 +92,8 @@ struct MarathonCore: Sendable {
 
     /// Marathon as its store holds it.
     init(
-        configuration: Configuration, frameworkID: String?, versions kept: [[AppDefinition]], instances known: [Instance],
+        configuration: Configuration, frameworkID: String?, versions kept: [[AppDefinition]],
+        instances known: [Instance],
         now: Timestamp
     ) {
         self.configuration = configuration

@@ -64,14 +64,18 @@ struct OfferMatcher {
     private static func port(_ port: Int, _ isAccepted: (String?) -> Bool, from resources: Resources) -> Resources? {
         let wanted = UInt64(port)
         for entry in resources.entries where entry.name == "ports" && isAccepted(entry.reservedRole) {
-            guard case .ranges(let ranges) = entry.value, ranges.contains(where: { $0.contains(wanted) }) else { continue }
+            guard case .ranges(let ranges) = entry.value, ranges.contains(where: { $0.contains(wanted) }) else {
+                continue
+            }
             return resources.part(of: entry, .ranges([wanted...wanted]))
         }
         return nil
     }
 
     /// Host ports as the app asks for them: given ones, and random ones for the rest.
-    private func hostPorts(_ app: AppDefinition, from resources: Resources, using generator: inout SeededGenerator) -> [Int]? {
+    private func hostPorts(_ app: AppDefinition, from resources: Resources, using generator: inout SeededGenerator)
+        -> [Int]?
+    {
         let asked: [Int?] =
             app.isOnHostNetwork
             ? app.portDefinitions.map { app.requirePorts ? $0.port : 0 }

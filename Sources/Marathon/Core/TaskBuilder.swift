@@ -175,7 +175,8 @@ struct TaskEnvironment {
     private static func escaped(_ key: String) -> String {
         var name = ""
         for scalar in key.unicodeScalars {
-            let isPlain = scalar.isASCII && (scalar.properties.isAlphabetic || ("0"..."9").contains(scalar) || scalar == "_")
+            let isPlain =
+                scalar.isASCII && (scalar.properties.isAlphabetic || ("0"..."9").contains(scalar) || scalar == "_")
             if isPlain { name.unicodeScalars.append(scalar) } else if name.last != "_" { name += "_" }
         }
         return name.uppercased()

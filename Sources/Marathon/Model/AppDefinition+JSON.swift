@@ -9,7 +9,9 @@ extension AppDefinition {
             if let value { members.append(JSON.Member(name, value)) }
         }
         add("id", .string(id.path))
-        add("acceptedResourceRoles", acceptedResourceRoles.isEmpty ? nil : .array(acceptedResourceRoles.map(JSON.string)))
+        add(
+            "acceptedResourceRoles",
+            acceptedResourceRoles.isEmpty ? nil : .array(acceptedResourceRoles.map(JSON.string)))
         add("args", args.isEmpty ? nil : .array(args.map(JSON.string)))
         add("backoffFactor", .double(backoffFactor))
         add("backoffSeconds", .integer(Int64(backoffSeconds)))

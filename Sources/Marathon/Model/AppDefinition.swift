@@ -140,7 +140,9 @@ struct AppID: Sendable, Hashable, CustomStringConvertible {
     static func isName(_ text: Substring) -> Bool {
         text.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { label in
             !label.isEmpty && label.first != "-" && label.last != "-"
-                && label.unicodeScalars.allSatisfy { "abcdefghijklmnopqrstuvwxyz0123456789-".unicodeScalars.contains($0) }
+                && label.unicodeScalars.allSatisfy {
+                    "abcdefghijklmnopqrstuvwxyz0123456789-".unicodeScalars.contains($0)
+                }
         }
     }
 

@@ -149,7 +149,9 @@ struct AppParser {
         } else {
             container.portMappings = (mappings ?? [Self.defaultMapping(app)]).map { mapping in
                 var mapping = mapping
-                if app.networks.contains(where: { $0.mode == .bridge }), mapping.hostPort == nil { mapping.hostPort = 0 }
+                if app.networks.contains(where: { $0.mode == .bridge }), mapping.hostPort == nil {
+                    mapping.hostPort = 0
+                }
                 return mapping
             }
         }

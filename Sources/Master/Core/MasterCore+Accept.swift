@@ -51,7 +51,8 @@ extension MasterCore {
         return nil
     }
 
-    private mutating func dropped(_ task: Mesos.TaskInfo, _ id: Mesos.FrameworkID, _ message: String, _ now: Timestamp) {
+    private mutating func dropped(_ task: Mesos.TaskInfo, _ id: Mesos.FrameworkID, _ message: String, _ now: Timestamp)
+    {
         guard let framework = frameworks[id] else { return }
         let state = framework.lost(.taskDropped)
         metrics.count(state == .taskLost ? "tasks_lost" : "tasks_dropped")
@@ -164,7 +165,8 @@ enum TaskValidation {
             return "Task uses resources that are not allocated to role '\(context.role)'"
         }
         guard context.available.contains(context.needed) else {
-            return "Total resources \(context.needed.text(allocatedTo: context.role)) required by task and its executor "
+            return
+                "Total resources \(context.needed.text(allocatedTo: context.role)) required by task and its executor "
                 + "is more than available \(context.available.text(allocatedTo: context.role))"
         }
         return nil

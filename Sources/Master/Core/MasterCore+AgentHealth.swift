@@ -34,7 +34,9 @@ extension MasterCore {
             allocator.setActive(id, false)
             rescindOffers(onAgent: id)
             for framework in frameworks.values where framework.info.checkpoint != true {
-                loseTasks(of: framework.id, on: id, "Agent \(agent.info.hostname) disconnected", .reasonAgentDisconnected, now)
+                loseTasks(
+                    of: framework.id, on: id, "Agent \(agent.info.hostname) disconnected", .reasonAgentDisconnected, now
+                )
             }
             effects.append(.log("agent \(id.value) disconnected"))
         }
@@ -93,7 +95,8 @@ extension MasterCore {
                 record.state = state
                 frameworks[framework.id]?.unreachableTasks.append(record)
                 sendStatus(
-                    taskID, state, .reasonAgentRemoved, message, agent: id, to: framework.id, now, unreachableSince: now)
+                    taskID, state, .reasonAgentRemoved, message, agent: id, to: framework.id, now, unreachableSince: now
+                )
             }
             removeExecutors(of: framework.id, on: id)
         }

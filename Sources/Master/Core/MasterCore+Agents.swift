@@ -237,8 +237,9 @@ extension MasterCore {
 
     private mutating func executorExited(_ message: Internal.ExitedExecutorMessage) {
         metrics.count("messages_exited_executor")
-        guard let executor = agents[message.agentID]?.executors[message.frameworkID]?
-            .removeValue(forKey: message.executorID)
+        guard
+            let executor = agents[message.agentID]?.executors[message.frameworkID]?
+                .removeValue(forKey: message.executorID)
         else { return }
         let role = executor.resources.first?.allocationInfo?.role ?? "*"
         allocator.recover(Resources(executor.resources), on: message.agentID, from: message.frameworkID, role: role)

@@ -7,7 +7,9 @@ extension MasterCore {
         metrics.count("messages_register_framework")
         guard let subscribe = call.subscribe else { return refuse(stream, "Expecting 'subscribe' to be present") }
         let info = subscribe.frameworkInfo
-        if let complaint = FrameworkValidation.complaint(about: info, configuration) { return refuse(stream, complaint) }
+        if let complaint = FrameworkValidation.complaint(about: info, configuration) {
+            return refuse(stream, complaint)
+        }
         if let complaint = FrameworkValidation.complaint(aboutSuppressed: subscribe.suppressedRoles, info) {
             return refuse(stream, complaint)
         }
@@ -173,7 +175,9 @@ enum FrameworkValidation {
         }
         for role in isMultiRole ? info.roles : [info.roleOrDefault] {
             if let complaint = RoleName.complaint(about: role) {
-                let field = isMultiRole ? "'FrameworkInfo.roles' contains invalid role" : "'FrameworkInfo.role' is not a valid role"
+                let field =
+                    isMultiRole
+                    ? "'FrameworkInfo.roles' contains invalid role" : "'FrameworkInfo.role' is not a valid role"
                 return "\(field): \(complaint)"
             }
         }
@@ -182,7 +186,8 @@ enum FrameworkValidation {
         }
         let timeout = info.failoverTimeoutOrDefault
         if !timeout.isFinite || timeout > 9e9 {
-            return "The framework failover_timeout (\(timeout)) is invalid: Argument out of the range that a Duration can represent"
+            return
+                "The framework failover_timeout (\(timeout)) is invalid: Argument out of the range that a Duration can represent"
         }
         if info.user == "root", !configuration.allowsRootSubmissions {
             return "User 'root' is not allowed to run frameworks without --root_submissions set"

@@ -10,7 +10,9 @@ extension MasterCore {
         var made: [Mesos.FrameworkID: [Mesos.Offer]] = [:]
         var order: [Mesos.FrameworkID] = []
         for allocation in allocator.run(now: now.seconds) {
-            guard let agent = agents[allocation.agent], let framework = frameworks[allocation.framework] else { continue }
+            guard let agent = agents[allocation.agent], let framework = frameworks[allocation.framework] else {
+                continue
+            }
             let id = Mesos.OfferID("\(info.id)-O\(nextOffer)")
             nextOffer += 1
             let message = offer(id, framework, agent, allocation.role, allocation.resources)

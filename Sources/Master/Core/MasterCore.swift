@@ -74,7 +74,8 @@ struct MasterCore: Sendable {
 
     /// A master that was just elected, with what its registry holds.
     init(
-        configuration: Configuration, info: Mesos.MasterInfo, registry: RegistryRecord.Registry, electedAt now: Timestamp
+        configuration: Configuration, info: Mesos.MasterInfo, registry: RegistryRecord.Registry,
+        electedAt now: Timestamp
     ) {
         self.configuration = configuration
         self.info = info
@@ -142,7 +143,9 @@ struct MasterCore: Sendable {
     }
 
     /// An event for a framework's stream; one that is not connected misses it.
-    mutating func send(_ type: SchedulerAPI.Event.Kind, to id: Mesos.FrameworkID, _ build: (inout SchedulerAPI.Event) -> Void) {
+    mutating func send(
+        _ type: SchedulerAPI.Event.Kind, to id: Mesos.FrameworkID, _ build: (inout SchedulerAPI.Event) -> Void
+    ) {
         guard let stream = frameworks[id]?.stream else { return }
         var event = SchedulerAPI.Event()
         event.type = type

@@ -13,9 +13,11 @@ EXCHANGES = {e["name"]: e for e in json.loads((HERE / "errors.json").read_text()
 
 @dataclass
 class Difference:
-    """What a page lacks or has of another type, and what it did not show: elements of arrays that were empty."""
+    """What a page lacks or has of another type, and what it did not show: elements of arrays that were all empty,
+    optional fields that no element had."""
     wrong: list[str] = field(default_factory=list)
     unseen: set[str] = field(default_factory=set)
+    seen: set[str] = field(default_factory=set)
 
 
 def differences(shape, value, path=""):
@@ -23,6 +25,7 @@ def differences(shape, value, path=""):
     found = Difference()
     _compare(shape, value, path, found)
     found.wrong = sorted(set(found.wrong))
+    found.unseen -= found.seen
     return found
 
 
@@ -33,14 +36,14 @@ def _compare(shape, value, path, found):
         elif shape and not value:
             found.unseen.add(path + "[]")
         elif shape:
+            found.seen.add(path + "[]")
             for element in value:
                 _compare(shape[0], element, path + "[]", found)
     elif isinstance(shape, dict):
         if not isinstance(value, dict):
             found.wrong.append(f"{path}: {kind(value)} instead of an object")
         elif "*" in shape:
-            if not value:
-                found.unseen.add(path + ".*")
+            (found.seen if value else found.unseen).add(path + ".*")
             for element in value.values():
                 _compare(shape["*"], element, path + ".*", found)
         else:
@@ -53,6 +56,7 @@ def _compare(shape, value, path, found):
 def _compare_field(name, expected, value, path, found):
     bare = name.rstrip("?")
     if bare in value:
+        found.seen.add(f"{path}.{bare}")
         _compare(expected, value[bare], f"{path}.{bare}", found)
     elif bare == name:
         found.wrong.append(f"{path}.{name}: missing")

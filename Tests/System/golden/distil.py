@@ -11,10 +11,13 @@ shapes.json: for each page and kind of event its shape, which is
     [SHAPE] for an array whose elements have that shape, [] for one that was always empty,
     {"name": SHAPE, "name?": SHAPE} for an object; a `?` marks a field that some elements lack,
     {"*": SHAPE} for an object whose names are data (role names).
+messages.json: one libprocess message of each kind that the recorded agent and master sent each other, in base64, and the
+    id of that master, which is part of the other ids in them.
 errors.json: for each small or odd exchange the request and what has to come back. Bodies are text of one byte a
     character (latin-1). What varies from run to run is a placeholder: {host} (an address and port), {named_host} (a name and
     port), {master}, {framework}, {agent}.
 """
+import base64
 import gzip
 import json
 import re
@@ -43,9 +46,9 @@ EXCHANGES = [
     "idle/master.GET.master_nosuch", "idle/master.GET.state_json", "idle/master.GET.overview",
     "idle/master.GET.allocator_nosuch", "idle/master.GET.teardown", "idle/master.GET.api_v1_scheduler",
     "idle/master.GET.state_jsonp_cb", "idle/agent.GET.health", "idle/agent.GET.nosuch",
-    "idle/agent.GET.slave_1_nosuch", "idle/agent.GET.state_json", "idle/agent.GET.api_v1_executor",
-    "errors/scheduler.*", "errors/executor.*", "errors/form.tasks*", "errors/form.post_state",
-    "errors/form.delete_state", "errors/form.teardown*", "errors/form.files_*", "errors/http.*", "calls/*",
+    "idle/agent.GET.slave_1_nosuch", "idle/agent.GET.state_json", "errors/scheduler.*", "errors/form.tasks*",
+    "errors/form.post_state", "errors/form.delete_state", "errors/form.teardown*", "errors/form.files_*",
+    "errors/http.*", "calls/[!e]*",  # Not those of executors: we have no executor API yet.
 ]
 # Objects whose names are data.
 MAPS = {"reserved_resources", "reserved_resources_full", "reserved_resources_allocated"}
@@ -198,7 +201,7 @@ def exchange(path, name, placeholders):
     answers, connection = parsed_answers(received)
     if name.startswith("calls/") and answers[0][0] < 300:
         return None
-    owner = "agent" if "agent." in name or "executor." in name else "master"
+    owner = "agent" if "agent." in name else "master"
     result = {
         "name": name,
         "to": owner,
@@ -226,12 +229,37 @@ def exchanges(directory, placeholders):
     return result
 
 
+def messages(directory):
+    """The first message of each name in the two connections between master and agent."""
+    listed = (directory / "wire/MESSAGES.txt").read_text()
+    result = {}
+    for owner, name in [("master", "RegisterSlaveMessage"), ("agent", "SlaveRegisteredMessage")]:
+        source, target = re.search(rf"(\d+) -> (\d+)  \S+{name}", listed).groups()
+        data = (directory / f"wire/{source}-to-{target}.raw").read_bytes()
+        while data:
+            head, data = data.split(b"\r\n\r\n", 1)
+            path = head.split(b" ")[1].decode()
+            body = b""
+            if b"Transfer-Encoding: chunked" in head:
+                while True:
+                    size, data = data.split(b"\r\n", 1)
+                    body += data[:int(size, 16)]
+                    data = data[int(size, 16) + 2:]
+                    if size == b"0":
+                        break
+            result.setdefault(path, {"to": owner, "path": path, "body": base64.b64encode(body).decode()})
+    master = re.search(rb"[0-9a-f-]{36}(?=-S0)", base64.b64decode(
+        result["/slave(1)/mesos.internal.SlaveRegisteredMessage"]["body"]))[0].decode()
+    return {"master": master, "messages": list(result.values())}
+
+
 def main():
     directory = Path(sys.argv[1])
     here = Path(__file__).resolve().parent
     placeholders = Placeholders(directory)
     for name, content in [
-        ("shapes.json", shapes(directory, placeholders)), ("errors.json", exchanges(directory, placeholders))
+        ("shapes.json", shapes(directory, placeholders)), ("errors.json", exchanges(directory, placeholders)),
+        ("messages.json", messages(directory)),
     ]:
         (here / name).write_text(json.dumps(content, indent=1, ensure_ascii=True) + "\n")
 

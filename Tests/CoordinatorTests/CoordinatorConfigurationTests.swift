@@ -1,0 +1,110 @@
+import ServiceKit
+import Testing
+
+@testable import Coordinator
+
+@Suite("zoo.cfg")
+struct CoordinatorConfigurationTests {
+    private func complaint(_ text: String) -> String? {
+        do {
+            _ = try CoordinatorConfiguration(parsing: text, path: "zoo.cfg")
+            return nil
+        } catch {
+            return "\(error)"
+        }
+    }
+
+    @Test("Keys and values are read; comments and blanks are passed over")
+    func read() throws {
+        let text = """
+            # comment
+            tickTime = 1000
+            dataDir=/var/lib/zookeeper\r
+            dataLogDir=/log
+
+            clientPort=2182
+            clientPortAddress=127.0.0.1
+            minSessionTimeout=-1
+            maxSessionTimeout=60000
+            maxClientCnxns=0
+            4lw.commands.whitelist=ruok, stat
+            jute.maxbuffer=4096
+            initLimit=10
+            strange=1
+            server.1=h:2888:3888
+            """
+        let configuration = try CoordinatorConfiguration(parsing: text, path: "zoo.cfg")
+        #expect(configuration.dataDirectory == "/var/lib/zookeeper")
+        #expect(configuration.logDirectory == "/log")
+        #expect(configuration.clientPort == 2182)
+        #expect(configuration.clientAddress == "127.0.0.1")
+        #expect(configuration.maximumClientConnections == 0)
+        #expect(configuration.fourLetterWords == ["ruok", "stat"])
+        #expect(configuration.maximumFrame == 4096)
+        #expect(configuration.unknownKeys == ["strange"])
+        #expect(configuration.core.minimumSessionTimeout == 2000)
+        #expect(configuration.core.maximumSessionTimeout == 60_000)
+    }
+
+    @Test("Session time-outs default to 2 and 20 ticks, the log to the data directory")
+    func defaults() throws {
+        let configuration = try CoordinatorConfiguration(parsing: "dataDir=/d", path: "zoo.cfg")
+        #expect(configuration.logDirectory == "/d")
+        #expect(configuration.clientPort == 2181)
+        #expect(configuration.core.minimumSessionTimeout == configuration.tickTime * 2)
+        #expect(configuration.core.maximumSessionTimeout == configuration.tickTime * 20)
+    }
+
+    @Test(
+        "What cannot be used is refused with the line",
+        arguments: [
+            ("tickTime=2000", "zoo.cfg: dataDir is missing: dataDir=/var/lib/zookeeper"),
+            ("dataDir=/d\nnonsense", "zoo.cfg: 'nonsense' is no key=value line"),
+            (
+                "dataDir=/d\nclientPort=x",
+                "zoo.cfg: clientPort=x is wrong: expected a whole number from 0 to 65535"
+            ),
+            ("dataDir=/d\ntickTime=0", "zoo.cfg: tickTime=0 is wrong: expected a whole number from 1 to 2147483647"),
+        ])
+    func refused(text: String, expected: String) {
+        #expect(complaint(text) == expected)
+    }
+
+    @Test("An ensemble is refused")
+    func ensemble() {
+        #expect(complaint("dataDir=/d\nserver.1=a:1:2\nserver.2=b:1:2")?.contains("server.1, server.2") == true)
+    }
+
+    @Test("myid gives the server's id", arguments: [("7\n", UInt8(7)), ("255", 255)])
+    func serverID(content: String, expected: UInt8) throws {
+        let directory = try TemporaryDirectory()
+        try directory.write("myid", content)
+        let configuration = try CoordinatorConfiguration(parsing: "dataDir=\(directory.path)", path: "zoo.cfg")
+        #expect(configuration.serverID == expected)
+    }
+
+    @Test("A wrong myid is refused", arguments: ["0", "256", "x", ""])
+    func wrongServerID(content: String) throws {
+        let directory = try TemporaryDirectory()
+        try directory.write("myid", content)
+        #expect(complaint("dataDir=\(directory.path)")?.hasPrefix("\(directory.path)/myid: ") == true)
+    }
+
+    @Test("Four-letter words answer as ZooKeeper does")
+    func fourLetterWords() {
+        var status = FourLetterWord.Status()
+        status.zxid = 255
+        status.nodes = 4
+        status.clients = [" /127.0.0.1:5[1](queued=0,recved=1,sent=0)\n"]
+        #expect(FourLetterWord.ruok.answer(status) == "imok")
+        #expect(FourLetterWord.isro.answer(status) == "rw")
+        let answer = FourLetterWord.srvr.answer(status)
+        #expect(answer.contains(#/Zookeeper version: (\d+)\.(\d+)\.(\d+)/#))
+        for line in [
+            "Latency min/avg/max: 0/0.0/0", "Connections: 1", "Zxid: 0xff", "Mode: standalone", "Node count: 5",
+        ] {
+            #expect(answer.contains("\n\(line)\n"))
+        }
+        #expect(FourLetterWord.stat.answer(status).contains("\nClients:\n /127.0.0.1:5[1]"))
+    }
+}

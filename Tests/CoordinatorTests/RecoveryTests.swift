@@ -1,0 +1,124 @@
+import ServiceKit
+import Testing
+import ZooKeeperProtocol
+
+@testable import Coordinator
+
+@Suite("Starting again from disk")
+struct RecoveryTests {
+    private let files: LogFiles
+
+    init() throws { files = try LogFiles() }
+
+    private func creates(_ range: ClosedRange<Int64>) -> [LogEntry] {
+        range.map {
+            LogEntry(zxid: $0, time: $0, transaction: .create(path: "/n\($0)", data: [], acl: ACL.open, owner: 0))
+        }
+    }
+
+    @Test("An empty directory starts an empty server with a first segment")
+    func first() throws {
+        let core = try files.recover()
+        #expect(core.lastZxid == 0)
+        #expect(files.segments == ["\(files.directory.path)/log.0000000000000001"])
+    }
+
+    @Test("Starting again and again without a change leaves one empty segment")
+    func idle() throws {
+        for _ in 0..<3 { _ = try files.recover() }
+        #expect(files.segments.count == 1)
+    }
+
+    @Test("Entries of all segments come back, and the next segment starts behind them")
+    func segments() throws {
+        _ = try files.segment(creates(1...3), first: 1)
+        _ = try files.segment(creates(4...5), first: 4, zeros: 20)
+        let core = try files.recover()
+        #expect(core.lastZxid == 5)
+        #expect(core.tree["/n5"] != nil)
+        #expect(files.segments.count == 3)
+        #expect(try files.recover().lastZxid == 5)
+        #expect(files.segments.count == 3)
+    }
+
+    @Test("What a crash tore off is gone from disk before the next segment starts")
+    func tornThenAgain() throws {
+        let (path, offsets) = try files.segment(creates(1...3), first: 1)
+        try files.edit(path) { $0 = Array($0[..<(offsets[2] + 5)]) }
+        #expect(try files.recover().lastZxid == 2)
+        #expect(files.segments.last?.hasSuffix("log.0000000000000003") == true)
+        #expect(try files.recover().lastZxid == 2)
+        #expect(try WriteAheadLog.read(path, isNewest: false) == creates(1...2))
+    }
+
+    @Test("Damage in the middle stops the start and changes nothing")
+    func damage() throws {
+        let (path, offsets) = try files.segment(creates(1...5))
+        try files.edit(path) { $0[offsets[1] + 9] ^= 1 }
+        let before = WriteAheadLog.wholeFile(path)
+        #expect(throws: LogError.self) { try files.recover() }
+        #expect(WriteAheadLog.wholeFile(path) == before)
+        #expect(files.segments == [path])
+    }
+
+    @Test("A file that a crash left half replaced does not count as a segment")
+    func leftOver() throws {
+        let (path, offsets) = try files.segment(creates(1...3), first: 1)
+        // The crash tore the last record, and a second crash hit while the segment was being rewritten without it.
+        try files.edit(path) { $0 = Array($0[..<(offsets[2] + 5)]) }
+        try files.edit("\(path).new") { $0 = Array(WriteAheadLog.magic[..<4]) }
+        #expect(try files.recover().lastZxid == 2)
+    }
+
+    @Test("A snapshot reads back with nodes, children, ephemerals and sessions")
+    func snapshot() throws {
+        var server = TestCoordinator()
+        try server.connect(1)
+        try server.create("/a", nil)
+        try server.create("/a/e", [1], mode: .ephemeralSequential)
+        try server.set("/a", [2])
+        let snapshot = Snapshot(
+            zxid: server.core.lastZxid, nodes: server.core.tree.nodes, sessions: server.core.sessions)
+        try snapshot.write(to: files.directory.path)
+        let path = try #require(Snapshot.files(in: files.directory.path).first)
+        #expect(path.hasSuffix("/snapshot.0000000000000004"))
+        let read = try Snapshot(reading: path)
+        #expect(read.zxid == 4)
+        #expect(read.nodes == server.core.tree.nodes)
+        #expect(read.sessions.mapValues(\.password) == server.core.sessions.mapValues(\.password))
+        let core = try files.recover()
+        #expect(core.tree.nodes == server.core.tree.nodes)
+        #expect(core.tree.ephemerals == server.core.tree.ephemerals)
+        #expect(core.sessions.keys == server.core.sessions.keys)
+        #expect(core.lastZxid == 4)
+    }
+
+    @Test("The newest snapshot and the entries behind it come back; entries that it holds are passed over")
+    func snapshotAndLog() throws {
+        var server = TestCoordinator()
+        for entry in creates(1...3) { server.core.recover(entry) }
+        let snapshot = Snapshot(zxid: 3, nodes: server.core.tree.nodes, sessions: [:])
+        try Snapshot(zxid: 1, nodes: [:], sessions: [:]).write(to: files.directory.path)
+        try snapshot.write(to: files.directory.path)
+        _ = try files.segment(creates(2...6), first: 2)
+        let core = try files.recover()
+        #expect(core.lastZxid == 6)
+        for entry in creates(4...6) { server.core.recover(entry) }
+        #expect(core.tree.nodes == server.core.tree.nodes)
+    }
+
+    @Test("A damaged snapshot is refused by name")
+    func damagedSnapshot() throws {
+        let server = TestCoordinator()
+        try Snapshot(zxid: 9, nodes: server.core.tree.nodes, sessions: [:]).write(to: files.directory.path)
+        let path = try #require(Snapshot.files(in: files.directory.path).first)
+        let whole = try #require(WriteAheadLog.wholeFile(path))
+        for content in [
+            Array(whole.dropLast()), whole + [0], [], Array(whole.prefix(8)), [UInt8(0)] + whole.dropFirst(),
+        ] {
+            try files.edit(path) { $0 = content }
+            let error = try #require(throws: LogError.self) { try Snapshot(reading: path) }
+            #expect(error.description.hasPrefix(path))
+        }
+    }
+}

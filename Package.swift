@@ -42,7 +42,7 @@ let package = Package(
         .target(name: "CLinux"),
         library("JSONText", []),
         library("ServiceKit", ["JSONText", "CSystemd", "CLinux", logging]),
-        library("HTTPKit", ["JSONText", nioCore, nioPosix, nioHTTP1, logging]),
+        library("HTTPKit", ["JSONText", nioCore, nioPosix, nioHTTP1, logging], web: ["page.js", "style.css"]),
         library("MesosProtocol", ["JSONText"], exclude: ["Schema"]),
         library("Libprocess", ["MesosProtocol", "HTTPKit", nioCore, nioPosix, nioHTTP1]),
         library("ZooKeeperProtocol", []),
@@ -57,7 +57,7 @@ let package = Package(
             [
                 "Allocator", "Resources", "MesosProtocol", "Libprocess", "HTTPKit", "JSONText", "ServiceKit",
                 "ZooKeeperClient", logging, nioCore, nioPosix, nioHTTP1,
-            ], web: ["index.html"]),
+            ], web: ["index.html", "master.js"]),
         library("Containerizer", ["MesosProtocol", "CLinux", "JSONText", logging]),
         library(
             "ProcessContainerizer", ["Containerizer", "MesosProtocol"], path: "Plugins/ProcessContainerizer"),
@@ -77,7 +77,7 @@ let package = Package(
             [
                 "MesosProtocol", "Resources", "HTTPKit", "JSONText", "ServiceKit", "ZooKeeperClient",
                 "ZooKeeperProtocol", logging, nioCore, nioPosix, nioHTTP1,
-            ], web: ["index.html"]),
+            ], web: ["index.html", "marathon.js", "dialogs.js", "marathon.css"]),
         .executableTarget(
             name: "Programs",
             dependencies: [

@@ -28,6 +28,7 @@ public actor AgentService {
     private let store: CheckpointStore
     private let disk = NIOThreadPool(numberOfThreads: 1)
     private var server: HTTPServer?
+    private var lock: DirectoryLock?
     private var sender: LibprocessSender?
     private var zooKeeper: ZooKeeperClient?
     private(set) var core: AgentCore?
@@ -59,6 +60,7 @@ public actor AgentService {
     public func start() async throws -> Int {
         disk.start()
         try store.prepare()
+        lock = try DirectoryLock("\(flags.text("work_dir") ?? "")/meta/agent", purpose: "agent")
         try await host.prepare()
         sender = LibprocessSender(eventLoop: eventLoop) { [self] address in
             assumeIsolated { $0.handle(.exited(address)) }

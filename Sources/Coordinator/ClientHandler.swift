@@ -6,6 +6,9 @@ final class ClientHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
+    /// A connection that has not asked for a session by then is ended (ZooKeeper's sessionlessCnxnTimeout).
+    private static let silenceLimit = TimeAmount.seconds(10)
+
     private let shell: CoordinatorShell
     private let maximumFrame: Int
     private var id: ConnectionID?
@@ -19,7 +22,11 @@ final class ClientHandler: ChannelInboundHandler {
 
     func channelActive(context: ChannelHandlerContext) {
         id = shell.connected(context.channel)
-        if id == nil { context.close(promise: nil) }
+        guard id != nil else { return context.close(promise: nil) }
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        context.eventLoop.scheduleTask(in: Self.silenceLimit) {
+            if bound.value.0.isFirst { bound.value.1.close(promise: nil) }
+        }
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -31,16 +38,32 @@ final class ClientHandler: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var buffer = unwrapInboundIn(data)
         pending.writeBuffer(&buffer)
+        takeFrames(context)
+    }
+
+    private func takeFrames(_ context: ChannelHandlerContext) {
         while let id, let length = pending.getInteger(at: pending.readerIndex, as: Int32.self) {
             if isFirst, let word = Self.word(length) { return answer(word, context) }
             guard length >= 0, length <= maximumFrame else { return context.close(promise: nil) }
             guard pending.readableBytes >= 4 + Int(length) else { break }
             pending.moveReaderIndex(forwardBy: 4)
             let frame = pending.readBytes(length: Int(length)) ?? []
-            shell.received(id, frame, isFirst: isFirst)
+            let first = isFirst
             isFirst = false
+            shell.received(id, frame, isFirst: first)
+            if isClogged(id, context) { return }
         }
         if pending.readableBytes == 0 { pending.clear() } else { pending.discardReadBytes() }
+    }
+
+    /// Stops reading from a client that does not read its answers, until it does.
+    private func isClogged(_ id: ConnectionID, _ context: ChannelHandlerContext) -> Bool {
+        let isClogged = shell.isClogged(id) { [self] in
+            context.channel.setOption(.autoRead, value: true).whenFailure { _ in }
+            takeFrames(context)
+        }
+        if isClogged { context.channel.setOption(.autoRead, value: false).whenFailure { _ in } }
+        return isClogged
     }
 
     /// The four bytes as lower-case letters, if they are; as a length they would be far above any limit.

@@ -48,6 +48,11 @@ public struct CoordinatorConfiguration: Sendable {
                 "\(path): \(servers.joined(separator: ", ")) describe an ensemble, which this version cannot be part "
                     + "of: leave one server, or use Apache ZooKeeper for the ensemble")
         }
+        guard core.minimumSessionTimeout <= core.maximumSessionTimeout else {
+            throw FlagError(
+                "\(path): minSessionTimeout (\(core.minimumSessionTimeout) ms) is above maxSessionTimeout "
+                    + "(\(core.maximumSessionTimeout) ms): by default they are 2 and 20 times tickTime")
+        }
         try readServerID()
     }
 
@@ -60,16 +65,16 @@ public struct CoordinatorConfiguration: Sendable {
             }
             return number
         }
-        let milliseconds = 1...Int(Int32.max)
+        let milliseconds = 1...86_400_000
         switch key {
         case "dataDir": dataDirectory = value
         case "clientPort": clientPort = try number(0...65535)
         case "clientPortAddress": clientAddress = value
-        case "tickTime": tickTime = Int32(try number(milliseconds))
+        case "tickTime": tickTime = Int32(try number(1...3_600_000))
         case "minSessionTimeout": minimumSessionTimeout = value == "-1" ? nil : Int32(try number(milliseconds))
         case "maxSessionTimeout": maximumSessionTimeout = value == "-1" ? nil : Int32(try number(milliseconds))
         case "maxClientCnxns": maximumClientConnections = try number(0...1_000_000)
-        case "jute.maxbuffer": maximumFrame = try number(1024...(1 << 30))
+        case "jute.maxbuffer": maximumFrame = try number(1024...(256 << 20))
         case "4lw.commands.whitelist":
             fourLetterWords = Set(value.split(separator: ",").map { SmallFile.trimmed(String($0)) })
             if fourLetterWords.contains("*") { fourLetterWords = Set(FourLetterWord.allCases.map(\.rawValue)) }

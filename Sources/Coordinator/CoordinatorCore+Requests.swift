@@ -108,7 +108,7 @@ extension CoordinatorCore {
         if isWatched { watches.add(kind, path, for: client.connection) }
         reply(client, xid) { writer in
             if operation == .getData { writer.buffer(node.data) }
-            if kind == .child { writer.vector(Array(node.children)) { $0.string($1) } }
+            if kind == .child { writer.vector(Array(node.children)) { $0.string($1.text) } }
             if operation != .getChildren { node.stat.write(to: &writer) }
         }
     }

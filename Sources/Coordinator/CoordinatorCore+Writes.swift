@@ -122,7 +122,7 @@ extension CoordinatorCore {
         _ xid: Int32, _ reader: inout JuteReader, _ client: Client, _ now: Timestamp
     ) throws(JuteError) {
         let requests = try multiRequests(&reader)
-        let before = (tree, sessions)
+        var saved: [(ZNodeName, ZNode?)] = []
         var transactions: [Transaction] = []
         var results: [(Int32, WriteResult)] = []
         for (index, (code, request)) in requests.enumerated() {
@@ -130,15 +130,16 @@ extension CoordinatorCore {
             case .success(let transaction):
                 if let transaction {
                     transactions.append(transaction)
+                    saved += tree.before(changing: transaction.path)
                     _ = apply(transaction, zxid: lastZxid + 1, time: now.milliseconds)
                 }
                 results.append((code, result(of: request, transaction)))
             case .failure(let error):
-                (tree, sessions) = before
+                tree.restore(saved)
                 return multiFailed(client, xid, count: requests.count, at: index, error)
             }
         }
-        (tree, sessions) = before
+        tree.restore(saved)
         if !transactions.isEmpty { commit(.multi(transactions), now) }
         reply(client, xid) { writer in
             for (code, result) in results {

@@ -70,7 +70,8 @@ struct CoordinatorCore: Sendable {
     mutating func finishRecovery(at now: Timestamp) {
         for id in sessions.keys {
             touch(id, now)
-            if id >= nextSessionID, id >> 56 == Int64(configuration.serverID) { nextSessionID = id &+ 1 }
+            let isOurs = UInt8(truncatingIfNeeded: id >> 56) == configuration.serverID
+            if isOurs, id >= nextSessionID { nextSessionID = id &+ 1 }
         }
     }
 
@@ -175,9 +176,9 @@ extension CoordinatorCore {
             return []
         case .closeSession(let id):
             sessions[id] = nil
-            return (tree.ephemerals[id] ?? []).sorted().map { path in
-                tree.delete(path, zxid: zxid)
-                return NodeChange(type: .deleted, path: path)
+            return (tree.ephemerals[id] ?? []).sorted().map { name in
+                tree.delete(name.text, zxid: zxid)
+                return NodeChange(type: .deleted, path: name.text)
             }
         case .create(let path, let data, let acl, let owner):
             tree.create(path, data: data, acl: acl, owner: owner, zxid: zxid, time: time)

@@ -8,14 +8,19 @@ import ZooKeeperProtocol
 public final class CoordinatorServer: Sendable {
     private let channel: any Channel
     private let shell: NIOLoopBound<CoordinatorShell>
+    private let locks: [DirectoryLock]
 
     /// Ends when the log can no longer be written: the service must not go on.
     public let failures: AsyncStream<String>
 
     public var port: Int { channel.localAddress?.port ?? 0 }
 
-    private init(channel: any Channel, shell: NIOLoopBound<CoordinatorShell>, failures: AsyncStream<String>) {
+    private init(
+        channel: any Channel, shell: NIOLoopBound<CoordinatorShell>, locks: [DirectoryLock],
+        failures: AsyncStream<String>
+    ) {
         self.channel = channel
+        self.locks = locks
         self.shell = shell
         self.failures = failures
     }
@@ -26,6 +31,9 @@ public final class CoordinatorServer: Sendable {
     ) async throws -> CoordinatorServer {
         let logger = Logger(label: "coordinator")
         let directories = try directories(of: configuration)
+        let locks = try Set([directories.log, directories.snapshots]).map { directory in
+            try DirectoryLock(directory, purpose: "coordinator")
+        }
         let clock = WallClock()
         var core = CoordinatorCore(configuration: configuration.core, startedAt: clock.now)
         let log = try DurableLog.recover(
@@ -46,7 +54,20 @@ public final class CoordinatorServer: Sendable {
             shell.start()
             return NIOLoopBound(shell, eventLoop: eventLoop)
         }.get()
-        let channel = try await ServerBootstrap(group: eventLoop)
+        let channel: any Channel
+        do {
+            channel = try await listen(configuration, shell, eventLoop)
+        } catch {
+            throw LogError(
+                description: "cannot listen on \(configuration.clientAddress):\(configuration.clientPort): \(error)")
+        }
+        return CoordinatorServer(channel: channel, shell: shell, locks: locks, failures: failures)
+    }
+
+    private static func listen(
+        _ configuration: CoordinatorConfiguration, _ shell: NIOLoopBound<CoordinatorShell>, _ eventLoop: any EventLoop
+    ) async throws -> any Channel {
+        try await ServerBootstrap(group: eventLoop)
             .serverChannelOption(.backlog, value: 1024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
@@ -57,7 +78,6 @@ public final class CoordinatorServer: Sendable {
                 }
             }
             .bind(host: configuration.clientAddress, port: configuration.clientPort).get()
-        return CoordinatorServer(channel: channel, shell: shell, failures: failures)
     }
 
     /// Closes the port and the connections; sessions go on with the next start.

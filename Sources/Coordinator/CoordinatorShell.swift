@@ -7,6 +7,9 @@ import ZooKeeperProtocol
 /// Carries out what the core decides: answers wait here until what they tell of is on disk. Confined to its event
 /// loop.
 final class CoordinatorShell {
+    /// Answers of one client beyond this stop the reading of its requests.
+    private static let maximumUnread = 4 << 20
+
     private struct Answer {
         let needs: UInt64
         let frame: [UInt8]
@@ -19,6 +22,10 @@ final class CoordinatorShell {
         var answers: [Answer] = []
         var received = 0
         var sent = 0
+        /// Bytes of answers that the kernel has not taken yet.
+        var unsent = 0
+        /// Goes on reading requests when the client has read its answers.
+        var resume: (() -> Void)?
 
         init(channel: any Channel) { self.channel = channel }
     }
@@ -87,6 +94,14 @@ final class CoordinatorShell {
         return id
     }
 
+    /// Whether a client has so many answers unread that no more of its requests are taken. `resume` is called when
+    /// it has read some.
+    func isClogged(_ id: ConnectionID, resume: @escaping () -> Void) -> Bool {
+        guard let connection = connections[id], connection.unsent > Self.maximumUnread else { return false }
+        connection.resume = resume
+        return true
+    }
+
     func received(_ id: ConnectionID, _ frame: [UInt8], isFirst: Bool) {
         status.received += 1
         connections[id]?.received += 1
@@ -141,6 +156,7 @@ final class CoordinatorShell {
     }
 
     private func queue(_ id: ConnectionID, _ frame: [UInt8], _ now: Timestamp, closes: Bool) {
+        connections[id]?.unsent += frame.count
         connections[id]?.answers.append(
             Answer(needs: log.appended, frame: frame, receivedAt: now, closes: closes))
         waiting.insert(id)
@@ -158,10 +174,20 @@ final class CoordinatorShell {
             account(ready, connection)
             connection.answers.removeFirst(ready.count)
             if connection.answers.isEmpty { waiting.remove(id) }
-            let channel = connection.channel
-            channel.writeAndFlush(buffer).whenComplete { _ in
-                if closes { channel.close(promise: nil) }
-            }
+            send(buffer, to: connection, closes: closes)
+        }
+    }
+
+    private func send(_ buffer: ByteBuffer, to connection: Connection, closes: Bool) {
+        let bound = NIOLoopBound(connection, eventLoop: eventLoop)
+        let count = buffer.readableBytes
+        connection.channel.writeAndFlush(buffer).whenComplete { _ in
+            let connection = bound.value
+            connection.unsent -= count
+            if closes { connection.channel.close(promise: nil) }
+            guard connection.unsent <= Self.maximumUnread / 2, let resume = connection.resume else { return }
+            connection.resume = nil
+            resume()
         }
     }
 

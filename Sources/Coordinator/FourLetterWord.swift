@@ -2,7 +2,7 @@ import ServiceKit
 
 /// The commands that are sent raw on the client port (ZooKeeper administrator's guide, "The Four Letter Words").
 enum FourLetterWord: String, CaseIterable {
-    case ruok, srvr, stat, isro
+    case ruok, srvr, stat, isro, envi
 
     /// What a server tells about itself.
     struct Status {
@@ -25,6 +25,7 @@ enum FourLetterWord: String, CaseIterable {
         switch self {
         case .ruok: "imok"
         case .isro: "rw"
+        case .envi: "Environment:\nzookeeper.version=\(Self.version)\nhost.name=\(Hostname.machine)\nos.name=Linux\n"
         case .srvr: Self.version(header: "") + Self.body(status)
         case .stat: Self.version(header: "Clients:\n\(status.clients.joined())\n") + Self.body(status)
         }

@@ -14,7 +14,7 @@ struct Snapshot: Sendable {
     private static let magic = Array("SMCSNP\u{0}\u{1}".utf8)
 
     let zxid: Int64
-    let nodes: [String: ZNode]
+    let nodes: [ZNodeName: ZNode]
     let sessions: [Int64: Session]
 
     static func name(zxid: Int64) -> String {
@@ -35,7 +35,7 @@ struct Snapshot: Sendable {
             writer.int(session.value.timeout)
             writer.buffer(session.value.password)
         }
-        writer.vector(Array(nodes)) { Self.write($1.key, $1.value, to: &$0) }
+        writer.vector(Array(nodes)) { Self.write($1.key.text, $1.value, to: &$0) }
         var content = Self.magic + writer.bytes
         var checksum = JuteWriter()
         checksum.int(Int32(bitPattern: Checksum.crc32c(writer.bytes)))
@@ -51,7 +51,7 @@ struct Snapshot: Sendable {
         for value in [node.version, node.aversion, node.createdChildren] { writer.int(value) }
     }
 
-    init(zxid: Int64, nodes: [String: ZNode], sessions: [Int64: Session]) {
+    init(zxid: Int64, nodes: [ZNodeName: ZNode], sessions: [Int64: Session]) {
         self.zxid = zxid
         self.nodes = nodes
         self.sessions = sessions
@@ -84,8 +84,8 @@ struct Snapshot: Sendable {
         return Dictionary(pairs) { first, _ in first }
     }
 
-    private static func nodes(_ reader: inout JuteReader) throws(JuteError) -> [String: ZNode] {
-        var nodes: [String: ZNode] = [:]
+    private static func nodes(_ reader: inout JuteReader) throws(JuteError) -> [ZNodeName: ZNode] {
+        var nodes: [ZNodeName: ZNode] = [:]
         let pairs = try reader.vector { (reader: inout JuteReader) throws(JuteError) in
             let path = try reader.text()
             var node = ZNode(data: try reader.buffer(), acl: try reader.vector(ACL.init), zxid: 0, time: 0)
@@ -100,9 +100,10 @@ struct Snapshot: Sendable {
             node.createdChildren = try reader.int()
             return (path, node)
         }
-        for (path, node) in pairs { nodes[path] = node }
+        for (path, node) in pairs { nodes[ZNodeName(path)] = node }
         for (path, _) in pairs {
-            if let parent = ZNodePath.parent(of: path) { nodes[parent]?.children.insert(ZNodePath.name(of: path)) }
+            guard let parent = ZNodePath.parent(of: path) else { continue }
+            nodes[ZNodeName(parent)]?.children.insert(ZNodeName(ZNodePath.name(of: path)))
         }
         return nodes
     }

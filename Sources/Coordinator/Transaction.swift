@@ -11,6 +11,14 @@ enum Transaction: Sendable, Equatable {
     case setACL(path: String, acl: [ACL])
     case multi([Transaction])
 
+    /// The node that is changed; empty for what changes none or several.
+    var path: String {
+        switch self {
+        case .create(let path, _, _, _), .delete(let path), .setData(let path, _), .setACL(let path, _): path
+        case .createSession, .closeSession, .multi: ""
+        }
+    }
+
     private var tag: UInt8 {
         switch self {
         case .createSession: 1

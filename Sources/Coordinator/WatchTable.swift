@@ -5,7 +5,7 @@ struct WatchTable: Sendable {
     enum Kind: Sendable { case data, child }
 
     private struct Key: Hashable, Sendable {
-        let path: String
+        let path: ZNodeName
         let kind: Kind
     }
 
@@ -16,7 +16,7 @@ struct WatchTable: Sendable {
     var count: Int { watched.values.reduce(0) { $0 + $1.count } }
 
     mutating func add(_ kind: Kind, _ path: String, for connection: ConnectionID) {
-        let key = Key(path: path, kind: kind)
+        let key = Key(path: ZNodeName(path), kind: kind)
         watchers[key, default: []].insert(connection)
         watched[connection, default: []].insert(key)
     }
@@ -25,7 +25,7 @@ struct WatchTable: Sendable {
     mutating func fire(_ kinds: [Kind], _ path: String) -> [ConnectionID] {
         var fired: Set<ConnectionID> = []
         for kind in kinds {
-            let key = Key(path: path, kind: kind)
+            let key = Key(path: ZNodeName(path), kind: kind)
             guard let connections = watchers.removeValue(forKey: key) else { continue }
             for connection in connections { watched[connection]?.remove(key) }
             fired.formUnion(connections)

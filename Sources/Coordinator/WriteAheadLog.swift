@@ -22,7 +22,8 @@ struct LogError: Error, Sendable, CustomStringConvertible {
 final class WriteAheadLog {
     static let magic = Array("SMCLOG\u{0}\u{1}".utf8)
     private static let growth = 4 << 20
-    static let maximumRecord = 16 << 20
+    /// Above every frame that `jute.maxbuffer` may allow.
+    static let maximumRecord = 1 << 30
 
     private let directory: String
     private var path = ""

@@ -14,7 +14,7 @@ struct ZNode: Sendable, Equatable {
     /// Creates of children, ever: the next sequence number.
     var createdChildren: Int32 = 0
     var owner: Int64
-    var children: Set<String> = []
+    var children: Set<ZNodeName> = []
 
     init(data: [UInt8]?, acl: [ACL], zxid: Int64, time: Int64, owner: Int64 = 0) {
         self.data = data
@@ -47,52 +47,74 @@ struct ZNode: Sendable, Equatable {
 
 /// All nodes. Changes come as decided transactions and never fail.
 struct ZNodeTree: Sendable {
-    private(set) var nodes: [String: ZNode] = [:]
-    private(set) var ephemerals: [Int64: Set<String>] = [:]
+    private(set) var nodes: [ZNodeName: ZNode] = [:]
+    private(set) var ephemerals: [Int64: Set<ZNodeName>] = [:]
 
     init() {
         for path in ["/", "/zookeeper", "/zookeeper/quota", "/zookeeper/config"] {
-            nodes[path] = ZNode(data: [], acl: ACL.open, zxid: 0, time: 0)
+            nodes[ZNodeName(path)] = ZNode(data: [], acl: ACL.open, zxid: 0, time: 0)
         }
-        nodes["/"]?.children = ["zookeeper"]
-        nodes["/zookeeper"]?.children = ["quota", "config"]
+        nodes[ZNodeName("/")]?.children = [ZNodeName("zookeeper")]
+        nodes[ZNodeName("/zookeeper")]?.children = [ZNodeName("quota"), ZNodeName("config")]
     }
 
     /// The tree that a snapshot holds.
-    init(nodes: [String: ZNode]) {
+    init(nodes: [ZNodeName: ZNode]) {
         self.nodes = nodes
         for (path, node) in nodes where node.owner != 0 { ephemerals[node.owner, default: []].insert(path) }
     }
 
-    subscript(path: String) -> ZNode? { nodes[path] }
+    subscript(path: String) -> ZNode? { nodes[ZNodeName(path)] }
 
     mutating func create(_ path: String, data: [UInt8]?, acl: [ACL], owner: Int64, zxid: Int64, time: Int64) {
-        guard let parent = ZNodePath.parent(of: path) else { return }
-        nodes[path] = ZNode(data: data, acl: acl, zxid: zxid, time: time, owner: owner)
-        nodes[parent]?.children.insert(ZNodePath.name(of: path))
+        guard let parent = ZNodePath.parent(of: path).map(ZNodeName.init) else { return }
+        let key = ZNodeName(path)
+        nodes[key] = ZNode(data: data, acl: acl, zxid: zxid, time: time, owner: owner)
+        nodes[parent]?.children.insert(ZNodeName(ZNodePath.name(of: path)))
         nodes[parent]?.createdChildren &+= 1
         nodes[parent]?.pzxid = zxid
-        if owner != 0 { ephemerals[owner, default: []].insert(path) }
+        if owner != 0 { ephemerals[owner, default: []].insert(key) }
     }
 
     mutating func delete(_ path: String, zxid: Int64) {
-        guard let node = nodes.removeValue(forKey: path), let parent = ZNodePath.parent(of: path) else { return }
-        nodes[parent]?.children.remove(ZNodePath.name(of: path))
+        let key = ZNodeName(path)
+        guard let node = nodes.removeValue(forKey: key), let parent = ZNodePath.parent(of: path).map(ZNodeName.init)
+        else { return }
+        nodes[parent]?.children.remove(ZNodeName(ZNodePath.name(of: path)))
         if let known = nodes[parent]?.pzxid { nodes[parent]?.pzxid = max(known, zxid) }
-        guard node.owner != 0 else { return }
-        ephemerals[node.owner]?.remove(path)
-        if ephemerals[node.owner]?.isEmpty == true { ephemerals[node.owner] = nil }
+        disown(key, node.owner)
+    }
+
+    private mutating func disown(_ key: ZNodeName, _ owner: Int64) {
+        guard owner != 0 else { return }
+        ephemerals[owner]?.remove(key)
+        if ephemerals[owner]?.isEmpty == true { ephemerals[owner] = nil }
     }
 
     mutating func setData(_ path: String, _ data: [UInt8]?, zxid: Int64, time: Int64) {
-        nodes[path]?.data = data
-        nodes[path]?.version &+= 1
-        nodes[path]?.mzxid = zxid
-        nodes[path]?.mtime = time
+        let key = ZNodeName(path)
+        nodes[key]?.data = data
+        nodes[key]?.version &+= 1
+        nodes[key]?.mzxid = zxid
+        nodes[key]?.mtime = time
     }
 
     mutating func setACL(_ path: String, _ acl: [ACL]) {
-        nodes[path]?.acl = acl
-        nodes[path]?.aversion &+= 1
+        nodes[ZNodeName(path)]?.acl = acl
+        nodes[ZNodeName(path)]?.aversion &+= 1
+    }
+
+    /// The nodes that a change of a path touches, as they are: for taking the change back.
+    func before(changing path: String) -> [(ZNodeName, ZNode?)] {
+        [path, ZNodePath.parent(of: path)].compactMap { $0.map(ZNodeName.init) }.map { ($0, nodes[$0]) }
+    }
+
+    /// Takes changes back, the last one first.
+    mutating func restore(_ saved: [(ZNodeName, ZNode?)]) {
+        for (key, node) in saved.reversed() {
+            if let present = nodes[key] { disown(key, present.owner) }
+            nodes[key] = node
+            if let node, node.owner != 0 { ephemerals[node.owner, default: []].insert(key) }
+        }
     }
 }

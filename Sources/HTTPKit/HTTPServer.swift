@@ -24,6 +24,11 @@ public final class HTTPServer: Sendable {
         }
     }
 
+    /// Why a server cannot listen: the address and the system's word.
+    public struct ListenError: Error, Sendable, CustomStringConvertible {
+        public let description: String
+    }
+
     private let channel: any Channel
     private let connections: ConnectionSet
 
@@ -41,7 +46,7 @@ public final class HTTPServer: Sendable {
     ) async throws -> HTTPServer {
         let connections = ConnectionSet(limit: limits.connections)
         let dates = DateHeader()
-        let channel = try await ServerBootstrap(group: group)
+        let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 1024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
@@ -53,8 +58,12 @@ public final class HTTPServer: Sendable {
                     try pipeline.addHandler(HTTPServerHandler(service: service, limits: limits, dates: dates))
                 }
             }
-            .bind(host: host, port: port).get()
-        return HTTPServer(channel: channel, connections: connections)
+        do {
+            let channel = try await bootstrap.bind(host: host, port: port).get()
+            return HTTPServer(channel: channel, connections: connections)
+        } catch {
+            throw ListenError(description: "cannot listen on \(host):\(port): \(error)")
+        }
     }
 
     /// Stops listening and closes every connection.

@@ -37,3 +37,13 @@ public struct WebPages: Sendable {
         return HTTPResponse(.ok, headers: headers, body: file.bytes)
     }
 }
+
+extension WebPages.File {
+    public static func html(_ bytes: [UInt8]) -> Self { Self(type: "text/html; charset=utf-8", bytes: bytes) }
+    public static func script(_ bytes: [UInt8]) -> Self { Self(type: "text/javascript; charset=utf-8", bytes: bytes) }
+    public static func style(_ bytes: [UInt8]) -> Self { Self(type: "text/css; charset=utf-8", bytes: bytes) }
+
+    /// What the pages of all programs have in common.
+    public static let commonScript = script(PackageResources.page_js)
+    public static let commonStyle = style(PackageResources.style_css)
+}

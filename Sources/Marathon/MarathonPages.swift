@@ -3,6 +3,8 @@ import HTTPKit
 extension WebPages {
     /// Marathon's web interface, which is part of the program.
     static let marathon = WebPages([
-        "/ui": File(type: "text/html; charset=utf-8", bytes: PackageResources.index_html)
+        "/ui": .html(PackageResources.index_html), "/ui/marathon.js": .script(PackageResources.marathon_js),
+        "/ui/dialogs.js": .script(PackageResources.dialogs_js), "/ui/page.js": .commonScript,
+        "/ui/style.css": .commonStyle, "/ui/marathon.css": .style(PackageResources.marathon_css),
     ])
 }

@@ -3,6 +3,7 @@ import HTTPKit
 extension WebPages {
     /// The master's web interface, which is part of the program.
     static let master = WebPages([
-        "/": File(type: "text/html; charset=utf-8", bytes: PackageResources.index_html)
+        "/": .html(PackageResources.index_html), "/web/master.js": .script(PackageResources.master_js),
+        "/web/page.js": .commonScript, "/web/style.css": .commonStyle,
     ])
 }

@@ -26,6 +26,7 @@ public actor MasterService {
     private let group: any EventLoopGroup
     private let registry: RegistryStore
     private var server: HTTPServer?
+    private var lock: DirectoryLock?
     private var sender: LibprocessSender?
     private var zooKeeper: ZooKeeperClient?
     private(set) var info = Mesos.MasterInfo()
@@ -56,6 +57,7 @@ public actor MasterService {
     @discardableResult
     public func start() async throws -> Int {
         try registry.prepare()
+        if registry.isDurable { lock = try DirectoryLock(flags.text("work_dir") ?? "", purpose: "master") }
         sender = LibprocessSender(eventLoop: eventLoop) { [self] address in
             assumeIsolated { $0.handle(.exited(address)) }
         }

@@ -22,6 +22,8 @@ enum Main {
 
     static func main() async {
         clinux_buffer_output_by_line()
+        // From the first moment on: a signal during the start is taken when the start is done.
+        _ = clinux_signal_pipe()
         var arguments = CommandLine.arguments
         var name = arguments.removeFirst().split(separator: "/").last.map(String.init) ?? ""
         if programs[name] == nil, let first = arguments.first, programs[first] != nil { name = arguments.removeFirst() }

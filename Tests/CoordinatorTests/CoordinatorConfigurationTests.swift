@@ -64,10 +64,17 @@ struct CoordinatorConfigurationTests {
                 "dataDir=/d\nclientPort=x",
                 "zoo.cfg: clientPort=x is wrong: expected a whole number from 0 to 65535"
             ),
-            ("dataDir=/d\ntickTime=0", "zoo.cfg: tickTime=0 is wrong: expected a whole number from 1 to 2147483647"),
+            ("dataDir=/d\ntickTime=0", "zoo.cfg: tickTime=0 is wrong: expected a whole number from 1 to 3600000"),
         ])
     func refused(text: String, expected: String) {
         #expect(complaint(text) == expected)
+    }
+
+    @Test("Session time-outs that exclude each other are refused")
+    func sessionTimeouts() {
+        #expect(
+            complaint("dataDir=/d\nminSessionTimeout=5000\nmaxSessionTimeout=4000")?.contains("minSessionTimeout")
+                == true)
     }
 
     @Test("An ensemble is refused")

@@ -8,8 +8,8 @@ import ZooKeeperProtocol
 struct CoordinatorSimulationTests {
     /// The state that the log must bring back.
     private struct State: Equatable {
-        let nodes: [String: ZNode]
-        let ephemerals: [Int64: Set<String>]
+        let nodes: [ZNodeName: ZNode]
+        let ephemerals: [Int64: Set<ZNodeName>]
         let passwords: [Int64: [UInt8]]
 
         init(_ core: CoordinatorCore) {
@@ -71,7 +71,8 @@ struct CoordinatorSimulationTests {
         let path = names.randomElement(using: &generator) ?? "/a"
         let version = Int32.random(in: -1...2, using: &generator)
         let mode = CreateMode(flags: Int32.random(in: 0...3, using: &generator)) ?? .persistent
-        let existing = server.core.tree.nodes.keys.filter { !$0.hasPrefix("/zookeeper") && $0 != "/" }.sorted()
+        let existing = server.core.tree.nodes.keys.map(\.text).filter { !$0.hasPrefix("/zookeeper") && $0 != "/" }
+            .sorted()
         do {
             switch Int.random(in: 0..<8, using: &generator) {
             case 0...2: try server.create(path, [1], mode: mode, by: connection)
@@ -104,16 +105,17 @@ struct CoordinatorSimulationTests {
 
     /// What holds of any tree.
     private static func check(_ core: CoordinatorCore, _ note: Comment) throws {
-        for (path, node) in core.tree.nodes {
+        for (name, node) in core.tree.nodes {
             for child in node.children {
-                try #require(core.tree[ZNodePath.child(child, of: path)] != nil, note)
+                try #require(core.tree[ZNodePath.child(child.text, of: name.text)] != nil, note)
             }
-            if let parent = ZNodePath.parent(of: path) {
-                try #require(core.tree[parent]?.children.contains(ZNodePath.name(of: path)) == true, note)
+            if let parent = ZNodePath.parent(of: name.text) {
+                let own = ZNodeName(ZNodePath.name(of: name.text))
+                try #require(core.tree[parent]?.children.contains(own) == true, note)
             }
             guard node.owner != 0 else { continue }
             try #require(core.sessions[node.owner] != nil && node.children.isEmpty, note)
-            try #require(core.tree.ephemerals[node.owner]?.contains(path) == true, note)
+            try #require(core.tree.ephemerals[node.owner]?.contains(name) == true, note)
         }
         for (connection, session) in core.sessionOf {
             try #require(core.sessions[session]?.connection == connection, note)

@@ -1,4 +1,4 @@
-"""Whether our master and agent answer as a real Mesos 1.11 does: every page field by field, every refusal to the letter.
+"""Whether our master and agent answer as a real Mesos 1.11 does: pages field by field, refusals to the letter.
 
 The recordings are in golden/. Where ours differs on purpose, or does not have something yet, it is listed here with its
 reason; an entry that is no longer true fails its test.

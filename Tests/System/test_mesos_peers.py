@@ -106,7 +106,8 @@ def run_tasks(scheduler):
     scheduler.call("RECONCILE", tasks=[])
     assert update(scheduler, "long", "TASK_RUNNING")["reason"] == "REASON_RECONCILIATION"
     scheduler.call("KILL", task_id={"value": "long"}, agent_id=offer["agent_id"])
-    assert update(scheduler, "long", "TASK_KILLED", timeout=30)["message"] == "Command terminated with signal Terminated"
+    killed = update(scheduler, "long", "TASK_KILLED", timeout=30)
+    assert killed["message"] == "Command terminated with signal Terminated"
     return offer["agent_id"]["value"]
 
 

@@ -11,11 +11,11 @@ shapes.json: for each page and kind of event its shape, which is
     [SHAPE] for an array whose elements have that shape, [] for one that was always empty,
     {"name": SHAPE, "name?": SHAPE} for an object; a `?` marks a field that some elements lack,
     {"*": SHAPE} for an object whose names are data (role names).
-messages.json: one libprocess message of each kind that the recorded agent and master sent each other, in base64, and the
-    id of that master, which is part of the other ids in them.
+messages.json: one libprocess message of each kind that the recorded agent and master sent each other, in base64, and
+    the id of that master, which is part of the other ids in them.
 errors.json: for each small or odd exchange the request and what has to come back. Bodies are text of one byte a
-    character (latin-1). What varies from run to run is a placeholder: {host} (an address and port), {named_host} (a name and
-    port), {master}, {framework}, {agent}.
+    character (latin-1). What varies from run to run is a placeholder: {host} (an address and port),
+    {named_host} (a name and port), {master}, {framework}, {agent}.
 """
 import base64
 import gzip

@@ -97,7 +97,7 @@ extension AgentService {
 
     private func files(_ operation: String, _ request: HTTPRequest, _ responder: HTTPResponder) {
         guard let path = request.parameter("path"), !path.isEmpty else {
-            return responder.respond(.text(.badRequest, "Expecting 'path=value' in query."))
+            return responder.respond(.text(.badRequest, "Expecting 'path=value' in query.\n"))
         }
         let isNumeric = ["offset", "length"].allSatisfy { name in request.parameter(name).map { Int($0) != nil } ?? true
         }

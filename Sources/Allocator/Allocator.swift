@@ -105,8 +105,10 @@ public struct Allocator: Sendable {
         _ resources: Resources, on agent: Mesos.AgentID, to framework: Mesos.FrameworkID, role: String
     ) {
         agents[agent]?.allocated += resources
-        frameworks[framework]?.allocated[role, default: Resources()] += resources
-        roleAllocated[role, default: Resources()] += resources
+        // Shares are of scalars; ranges and sets of several agents could not be told apart in a sum.
+        let amounts = resources.filter { $0.value.isScalar }
+        frameworks[framework]?.allocated[role, default: Resources()] += amounts
+        roleAllocated[role, default: Resources()] += amounts
     }
 
     /// Gives resources back; with a filter they are not offered to that framework again before it expires.
@@ -115,8 +117,9 @@ public struct Allocator: Sendable {
         refusedUntil expires: Double? = nil
     ) {
         agents[agent]?.allocated -= resources
-        frameworks[framework]?.allocated[role, default: Resources()] -= resources
-        subtract(resources, fromRole: role)
+        let amounts = resources.filter { $0.value.isScalar }
+        frameworks[framework]?.allocated[role, default: Resources()] -= amounts
+        subtract(amounts, fromRole: role)
         guard let expires, !resources.isEmpty, frameworks[framework]?.isActive == true else { return }
         let filter = Filter(resources: resources, expires: expires)
         frameworks[framework]?.filters[role, default: [:]][agent, default: []].append(filter)

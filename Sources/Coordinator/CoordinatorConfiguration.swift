@@ -16,7 +16,7 @@ public struct CoordinatorConfiguration: Sendable {
     /// A larger frame ends its connection (`jute.maxbuffer`).
     public var maximumFrame = 0xfffff
     /// The four-letter words that are answered (`4lw.commands.whitelist`).
-    public var fourLetterWords: Set<String> = ["srvr", "stat", "ruok"]
+    public var fourLetterWords: Set<String> = ["srvr"]
     /// `myid`: the top byte of session ids.
     public var serverID: UInt8 = 0
     /// Keys that this server does not know: they are named in a warning.

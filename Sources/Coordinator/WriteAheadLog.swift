@@ -38,7 +38,7 @@ final class WriteAheadLog {
 
     /// The segments in order; each is named for the first zxid that it may hold.
     static func segments(in directory: String) -> [String] {
-        SmallFile.names(in: directory).filter { $0.hasPrefix("log.") }.sorted().map { "\(directory)/\($0)" }
+        SmallFile.names(in: directory).filter { $0.hasPrefix("log.") && !$0.hasSuffix(".new") }.sorted().map { "\(directory)/\($0)" }
     }
 
     static func name(zxid: Int64) -> String {
@@ -124,31 +124,32 @@ extension WriteAheadLog {
         }
         var entries: [LogEntry] = []
         var offset = magic.count
-        while offset + 8 <= content.count, let length = length(content, offset) {
-            let end = offset + 8 + length
-            let payload = end <= content.count ? Array(content[(offset + 8)..<end]) : nil
-            if let payload, Checksum.crc32c(payload) == number(content, offset + 4),
-                let entry = try? LogEntry(payload)  // What does not parse is damage, dealt with below.
-            {
-                entries.append(entry)
-                offset = end
-                continue
-            }
-            let isTorn = isNewest && content[min(end, content.count)...].allSatisfy { $0 == 0 }
-            guard isTorn else {
-                throw LogError(
-                    description: "\(path): damaged record at offset \(offset) before later ones: "
-                        + "restore the directory from a copy, or move it away to start empty")
-            }
-            break
+        while let (entry, end) = record(content, at: offset) {
+            entries.append(entry)
+            offset = end
+        }
+        let used = (content.lastIndex { $0 != 0 } ?? 0) + 1
+        guard offset < used else { return entries }
+        // What a crash cut short is the last there is; anything readable behind it was written before the damage.
+        let isTorn = isNewest && !(offset + 1..<max(used, offset + 1)).contains { record(content, at: $0) != nil }
+        guard isTorn else {
+            throw LogError(
+                description: "\(path): damaged record at offset \(offset) before later ones: restore the directory "
+                    + "from a copy, or move it away to start empty")
         }
         return entries
     }
 
-    /// Nil at the zeros behind the last record.
-    private static func length(_ content: [UInt8], _ offset: Int) -> Int? {
+    /// The whole record at an offset and where it ends; nil for anything else.
+    private static func record(_ content: [UInt8], at offset: Int) -> (LogEntry, Int)? {
+        guard offset + 8 <= content.count else { return nil }
         let length = Int(number(content, offset))
-        return length == 0 ? nil : min(length, maximumRecord)
+        let end = offset + 8 + length
+        guard length > 0, length <= maximumRecord, end <= content.count else { return nil }
+        let payload = content[(offset + 8)..<end]
+        guard Checksum.crc32c(payload) == number(content, offset + 4) else { return nil }
+        guard let entry = try? LogEntry(Array(payload)) else { return nil }  // Not a record of ours.
+        return (entry, end)
     }
 
     private static func number(_ content: [UInt8], _ offset: Int) -> UInt32 {

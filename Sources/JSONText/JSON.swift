@@ -4,6 +4,8 @@ public enum JSON: Sendable, Equatable {
     case bool(Bool)
     /// A number written without fraction or exponent that fits 64 bits.
     case integer(Int64)
+    /// A whole number above those of `integer`.
+    case unsigned(UInt64)
     case double(Double)
     case string(String)
     case array([JSON])
@@ -61,6 +63,7 @@ extension JSON {
     public var double: Double? {
         switch self {
         case .integer(let number): Double(number)
+        case .unsigned(let number): Double(number)
         case .double(let number): number
         default: nil
         }

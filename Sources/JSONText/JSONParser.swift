@@ -129,6 +129,7 @@ private struct JSONParser {
         }
         let text = String(decoding: bytes[start..<position], as: UTF8.self)
         if isWhole, let number = Int64(text) { return .integer(number) }
+        if isWhole, let number = UInt64(text) { return .unsigned(number) }
         guard let number = Double(text), number.isFinite else { throw error("number out of range") }
         return .double(number)
     }
@@ -190,7 +191,8 @@ private struct JSONParser {
     }
 
     private mutating func hex4() throws(JSONError) -> UInt16 {
-        guard position + 4 <= bytes.count,
+        let isHexadecimal = bytes[position...].prefix(4).allSatisfy { Character(Unicode.Scalar($0)).isHexDigit }
+        guard position + 4 <= bytes.count, isHexadecimal,
             let value = UInt16(String(decoding: bytes[position..<position + 4], as: UTF8.self), radix: 16)
         else { throw error("expected four hexadecimal digits") }
         position += 4

@@ -69,6 +69,7 @@ public struct JSONWriter: Sendable {
         case .null: null()
         case .bool(let flag): value(flag)
         case .integer(let number): value(number)
+        case .unsigned(let number): value(number)
         case .double(let number): value(number)
         case .string(let text): value(text)
         case .array(let items):

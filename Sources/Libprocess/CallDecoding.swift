@@ -55,7 +55,7 @@ public enum CallDecoding {
 
     /// Whether to answer in JSON, which is preferred; nil when neither form is accepted.
     public static func acceptsJSON(_ headers: HTTPHeaders) -> Bool? {
-        let accepted = headers[canonicalForm: "Accept"].map { $0.split(separator: ";")[0] }
+        let accepted = headers[canonicalForm: "Accept"].map { $0.prefix { $0 != ";" } }
         if accepted.isEmpty { return true }
         func accepts(_ type: String) -> Bool {
             accepted.contains { $0 == type || $0 == "*/*" || $0 == "application/*" }

@@ -122,13 +122,13 @@ extension MasterService {
         guard isName else { return .text(.badRequest, "The 'jsonp' parameter is no name of a function") }
         return HTTPResponse(
             .ok, headers: ["Content-Type": "text/javascript"],
-            body: Array("\(function)(".utf8) + bytes + Array(");".utf8))
+            body: Array("\(function)(".utf8) + bytes + Array(")".utf8))
     }
 
     private func teardown(_ request: HTTPRequest) -> HTTPResponse {
         guard request.method == .POST else { return .methodNotAllowed(request.method, allowed: ["POST"]) }
         guard let id = request.form.first(where: { $0.name == "frameworkId" })?.value else {
-            return .text(.badRequest, "Missing 'frameworkId' query parameter")
+            return .text(.badRequest, "Missing 'frameworkId' query parameter in the request body")
         }
         guard core?.frameworks[Mesos.FrameworkID(id)] != nil else {
             return .text(.badRequest, "No framework found with specified ID")
@@ -159,7 +159,7 @@ extension MasterService {
         }
         guard let isJSON = CallDecoding.acceptsJSON(request.headers) else {
             return .text(
-                .notAcceptable, "Expecting 'Accept' to allow application/json or application/x-protobuf")
+                .notAcceptable, "Expecting 'Accept' to allow 'application/x-protobuf' or 'application/json'")
         }
         let id = UUIDText.random()
         let body = responder.stream(

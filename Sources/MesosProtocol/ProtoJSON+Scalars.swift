@@ -57,6 +57,7 @@ extension Double: ProtoJSONValue, ExpressibleByDefault {
 /// Whole numbers: a JSON number, or a string of one as proto3 clients send; a fraction is cut off as Mesos does.
 private func wholeNumber<N: FixedWidthInteger>(_ json: JSON, _ field: String) throws(ProtoError) -> N {
     if let number = json.integer.flatMap({ N(exactly: $0) }) { return number }
+    if case .unsigned(let number) = json, let exact = N(exactly: number) { return exact }
     if let number = json.string.flatMap({ N($0) }) { return number }
     if let number = json.double {
         guard let whole = N(exactly: number.rounded(.towardZero)) else {

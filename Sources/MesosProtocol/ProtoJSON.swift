@@ -49,7 +49,7 @@ public struct ProtoJSON {
             throw .json("Failed to find enum value for '\(value.string ?? value.text)' for field '\(name)'")
         }
         missing.fields.append(name)
-        guard let first = E.allCases.first else { throw .json("Missing required fields: \(name)") }
+        guard let first = E.allCases.first else { throw .missingRequired([name], message: "") }
         return first
     }
 
@@ -94,7 +94,7 @@ public struct ProtoJSON {
     /// Call after the last field: refuses the object when required fields were missing.
     public func finish() throws(ProtoError) {
         guard missing.fields.isEmpty else {
-            throw .json("Missing required fields: \(missing.fields.joined(separator: ", "))")
+            throw .missingRequired(missing.fields, message: "")
         }
     }
 
@@ -112,12 +112,15 @@ public struct ProtoJSON {
 
     private static func message<M: ProtoMessage>(_ value: JSON, _ name: String) throws(ProtoError) -> M {
         guard case .object = value else { throw unexpected(value, name) }
-        return try M(json: value)
+        do throws(ProtoError) {
+            return try M(json: value)
+        } catch .missingRequired(let fields, let message) {
+            throw .missingRequired(fields.map { "\(name).\($0)" }, message: message)
+        }
     }
 
     private static func enumValue<E: ProtoEnum>(_ value: JSON, _ name: String) throws(ProtoError) -> E? {
         if let text = value.string { return E(name: text) }
-        if let number = value.integer { return Int32(exactly: number).flatMap(E.init(rawValue:)) }
         throw unexpected(value, name)
     }
 
@@ -126,7 +129,7 @@ public struct ProtoJSON {
             switch value {
             case .null: "null"
             case .bool: "boolean"
-            case .integer, .double: "number"
+            case .integer, .unsigned, .double: "number"
             case .string: "string"
             case .array: "array"
             case .object: "object"

@@ -36,8 +36,7 @@ public enum ProtoError: Error, Sendable, Equatable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .malformed(let what): "malformed message: \(what)"
-        case .missingRequired(let fields, let message):
-            "Missing required fields: \(fields.joined(separator: ", ")) of \(message)"
+        case .missingRequired(let fields, _): "Missing required fields: \(fields.joined(separator: ", "))"
         case .json(let text): text
         }
     }

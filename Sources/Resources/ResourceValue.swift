@@ -12,6 +12,10 @@ public enum ResourceValue: Sendable, Hashable {
         return .scalar(thousandths: abs(scaled) < 9e18 ? Int64(scaled) : 0)
     }
 
+    public var isScalar: Bool {
+        if case .scalar = self { true } else { false }
+    }
+
     public var isEmpty: Bool {
         switch self {
         case .scalar(let amount): amount <= 0

@@ -39,9 +39,12 @@ extension JSONWriter {
     }
 
     /// Resources as protobuf objects that carry the legacy fields beside the new one, as `/slaves` shows them.
-    public mutating func fullResources(_ resources: Resources) {
+    public mutating func fullResources(_ resources: Resources) { fullResources([(nil, resources)]) }
+
+    /// The same for resources that are allocated to roles.
+    public mutating func fullResources(_ parts: [(role: String?, resources: Resources)]) {
         beginArray()
-        for var message in resources.messages() {
+        for var message in parts.flatMap({ $0.resources.messages(allocatedTo: $0.role) }) {
             let reservation = message.reservations.last
             message.role = reservation?.role ?? "*"
             if let reservation, reservation.type == .dynamic {

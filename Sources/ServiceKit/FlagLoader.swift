@@ -112,12 +112,17 @@ public struct FlagLoader: Sendable {
         var given: [String: String] = [:]
         for (variable, value) in environment.sorted(by: { $0.key < $1.key })
         where variable.hasPrefix(environmentPrefix) {
-            var name = variable.dropFirst(environmentPrefix.count).lowercased()
+            let name = variable.dropFirst(environmentPrefix.count).lowercased()
             var text: String? = value
             if style == .marathon, value.isEmpty { text = nil }
-            if byName[name] == nil, !(style == .marathon && name.hasPrefix("disable_")) { continue }
-            if style == .mesos, name.hasPrefix("no-") { name = "" }
+            let isNegation = style == .marathon && name.hasPrefix("disable_")
+            guard byName[name] != nil || (isNegation && byName[String(name.dropFirst("disable_".count))] != nil) else {
+                continue
+            }
             let (flag, checked) = try resolve(name, text, source: variable)
+            guard given[flag.name] == nil else {
+                throw FlagError("\(program): \(variable): flag '\(flag.name)' is already given")
+            }
             given[flag.name] = checked
         }
         return given

@@ -40,12 +40,16 @@ public struct Timestamp: Sendable, Hashable, Comparable {
         guard let match = text.wholeMatch(of: pattern) else { return nil }
         let parts = [match.1, match.2, match.3, match.4, match.5, match.6].compactMap { Int64($0) }
         guard parts.count == 6, (1...12).contains(parts[1]), (1...31).contains(parts[2]), parts[3] < 24,
-            parts[4] < 60, parts[5] < 61
+            parts[4] < 60, parts[5] < 61, (1678...2262).contains(parts[0])
         else { return nil }
         let days = Self.days(year: parts[0], month: parts[1], day: parts[2])
+        guard Self.civilDate(days: days) == (parts[0], parts[1], parts[2]) else { return nil }
         let fraction = match.7.map { ($0 + String(repeating: "0", count: 9 - $0.count)) }.flatMap { Int64($0) } ?? 0
         let seconds = days * 86_400 + parts[3] * 3600 + parts[4] * 60 + parts[5] - Self.offset(match.8)
-        nanoseconds = seconds * 1_000_000_000 + fraction
+        let (scaled, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+        let (sum, overflowed) = scaled.addingReportingOverflow(fraction)
+        if overflow || overflowed { return nil }
+        nanoseconds = sum
     }
 
     private static func offset(_ zone: Substring) -> Int64 {

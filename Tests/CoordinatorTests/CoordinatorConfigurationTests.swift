@@ -19,7 +19,7 @@ struct CoordinatorConfigurationTests {
         let text = """
             # comment
             tickTime = 1000
-            dataDir=/var/lib/zookeeper\r
+            dataDir=/nonexistent/zookeeper\r
             dataLogDir=/log
 
             clientPort=2182
@@ -34,7 +34,7 @@ struct CoordinatorConfigurationTests {
             server.1=h:2888:3888
             """
         let configuration = try CoordinatorConfiguration(parsing: text, path: "zoo.cfg")
-        #expect(configuration.dataDirectory == "/var/lib/zookeeper")
+        #expect(configuration.dataDirectory == "/nonexistent/zookeeper")
         #expect(configuration.logDirectory == "/log")
         #expect(configuration.clientPort == 2182)
         #expect(configuration.clientAddress == "127.0.0.1")
@@ -58,7 +58,7 @@ struct CoordinatorConfigurationTests {
     @Test(
         "What cannot be used is refused with the line",
         arguments: [
-            ("tickTime=2000", "zoo.cfg: dataDir is missing: dataDir=/var/lib/zookeeper"),
+            ("tickTime=2000", "zoo.cfg: dataDir is missing: dataDir=/nonexistent/zookeeper"),
             ("dataDir=/d\nnonsense", "zoo.cfg: 'nonsense' is no key=value line"),
             (
                 "dataDir=/d\nclientPort=x",

@@ -41,7 +41,7 @@ extension TestMaster {
         }
         for (id, state) in core.allocator.frameworks {
             for role in state.roles.union(state.allocated.keys).union(["*"]) {
-                let used = ofFramework[Use(framework: id, role: role)] ?? Resources()
+                let used = (ofFramework[Use(framework: id, role: role)] ?? Resources()).filter { $0.value.isScalar }
                 let known = state.allocated[role] ?? Resources()
                 try #require(
                     isSame(known, used), "framework \(id.value), role \(role): \(known.text()), uses \(used.text())")

@@ -155,8 +155,11 @@ class Cluster:
             return text if text and text.endswith("end\n") else None
         return wait_for(whole, timeout, f"{name} of {task_id} is written").removesuffix("end\n")
 
+    def wait_for_agent_tasks(self, expected):
+        """Waits until the agent says that just these tasks run; one that ended is shown until that is acknowledged."""
+        wait_for(lambda: self.agent_tasks() == expected, what=f"the agent runs {expected or 'nothing'}")
+
     def agent_tasks(self):
-        """What the agent says runs."""
         return {task["id"] for framework in page(self.agent.port, "/state")["frameworks"]
                 for executor in framework["executors"] for task in executor["tasks"]}
 

@@ -23,7 +23,7 @@ struct AgentPages {
         guard isName else { return .text(.badRequest, "The 'jsonp' parameter is no name of a function") }
         return HTTPResponse(
             .ok, headers: ["Content-Type": "text/javascript"],
-            body: Array("\(function)(".utf8) + bytes + Array(");".utf8))
+            body: Array("\(function)(".utf8) + bytes + Array(")".utf8))
     }
 
     func small(_ route: String) -> [UInt8] {

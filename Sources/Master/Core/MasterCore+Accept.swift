@@ -64,8 +64,11 @@ extension MasterCore {
         _ left: inout Resources, _ now: Timestamp
     ) {
         var task = info
-        for index in task.resources.indices where task.resources[index].allocationInfo == nil {
-            task.resources[index].allocationInfo = .with { $0.role = role }
+        task.resources = Self.allocated(task.resources, to: role)
+        if var executor = task.executor {
+            executor.frameworkID = id
+            executor.resources = Self.allocated(executor.resources, to: role)
+            task.executor = executor
         }
         let isNewExecutor = task.executor.map { agents[agent]?.executors[id]?[$0.executorID] == nil } ?? true
         var needed = Resources(task.resources)
@@ -76,15 +79,25 @@ extension MasterCore {
                 || frameworks[id]?.unreachableTasks.contains { $0.taskID == task.taskID } == true)
         if let complaint = TaskValidation.complaint(about: task, context) {
             metrics.count("tasks_error")
-            return sendStatus(task.taskID, .taskError, .reasonTaskInvalid, complaint, agent: agent, to: id, now)
+            return sendStatus(
+                task.taskID, .taskError, .reasonTaskInvalid, complaint, agent: task.agentID, to: id, now)
         }
         left -= needed
-        if isNewExecutor, var executor = task.executor {
-            executor.frameworkID = id
+        if isNewExecutor, let executor = task.executor {
             agents[agent]?.executors[id, default: [:]][executor.executorID] = executor
         }
         frameworks[id]?.tasks[task.taskID] = Task(record: Self.record(of: task, framework: id), role: role)
         run(task, id, agent, launchesExecutor: isNewExecutor)
+    }
+
+    /// Schedulers of one role may leave out whom the resources are allocated to.
+    private static func allocated(_ resources: [Mesos.Resource], to role: String) -> [Mesos.Resource] {
+        resources.map { resource in
+            guard resource.allocationInfo == nil else { return resource }
+            var allocated = resource
+            allocated.allocationInfo = .with { $0.role = role }
+            return allocated
+        }
     }
 
     private mutating func run(

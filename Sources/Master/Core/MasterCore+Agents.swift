@@ -113,6 +113,7 @@ extension MasterCore {
         if wasKnown {
             reconnect(message, id, from, now)
             reconciliations = self.reconciliations(message, id)
+            removeUnlisted(message, id)
         } else {
             addAgent(
                 message.slave, from, version: message.version ?? "", capabilities: message.agentCapabilities,
@@ -170,6 +171,18 @@ extension MasterCore {
                         $0.agentID = id
                     }
                 }
+            }
+        }
+    }
+
+    /// Executors that the agent does not have any more.
+    private mutating func removeUnlisted(_ message: Internal.ReregisterSlaveMessage, _ id: Mesos.AgentID) {
+        for (framework, executors) in agents[id]?.executors ?? [:] {
+            let listed = Set(message.executorInfos.filter { $0.frameworkID == framework }.map(\.executorID))
+            for (executorID, executor) in executors where !listed.contains(executorID) {
+                agents[id]?.executors[framework]?[executorID] = nil
+                let role = executor.resources.first?.allocationInfo?.role ?? "*"
+                allocator.recover(Resources(executor.resources), on: id, from: framework, role: role)
             }
         }
     }

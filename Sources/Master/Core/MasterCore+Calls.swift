@@ -104,9 +104,11 @@ extension MasterCore {
 
     private mutating func acknowledge(_ call: SchedulerAPI.Call.Acknowledge, _ id: Mesos.FrameworkID) {
         metrics.count("messages_status_update_acknowledgement")
-        guard agents[call.agentID]?.isConnected == true, let task = frameworks[id]?.tasks[call.taskID],
-            task.record.statusUpdateUUID != nil
-        else { return metrics.count("invalid_status_update_acknowledgements") }
+        // The update of a task that is history by now is acknowledged all the same: its agent sends it again.
+        let task = frameworks[id]?.tasks[call.taskID]
+        guard agents[call.agentID]?.isConnected == true, task == nil || task?.record.statusUpdateUUID != nil else {
+            return metrics.count("invalid_status_update_acknowledgements")
+        }
         metrics.count("valid_status_update_acknowledgements")
         send(
             Internal.StatusUpdateAcknowledgementMessage.with {
@@ -115,7 +117,7 @@ extension MasterCore {
                 $0.taskID = call.taskID
                 $0.uuid = call.uuid
             }, to: call.agentID)
-        if task.record.statusUpdateUUID == call.uuid, task.record.statusUpdateState?.isTerminal == true {
+        if let task, task.record.statusUpdateUUID == call.uuid, task.record.statusUpdateState?.isTerminal == true {
             complete(call.taskID, of: id)
         }
     }
@@ -134,6 +136,9 @@ enum CallValidation {
             return isSame ? nil : "'framework_id' differs from 'subscribe.framework_info.id'"
         }
         guard call.frameworkID != nil else { return "Expecting 'framework_id' to be present" }
+        if let update = call.updateFramework, update.frameworkInfo.id != call.frameworkID {
+            return "'framework_id' differs from 'update_framework.framework_info.id'"
+        }
         switch type {
         case .accept: return present(call.accept != nil, "accept")
         case .decline: return present(call.decline != nil, "decline")
@@ -144,7 +149,7 @@ enum CallValidation {
         case .acknowledge:
             guard let acknowledge = call.acknowledge else { return "Expecting 'acknowledge' to be present" }
             return acknowledge.uuid.count == 16
-                ? nil : "Not a valid UUID: must be 16 bytes, got \(acknowledge.uuid.count)"
+                ? nil : "Not a valid UUID"
         case .acknowledgeOperationStatus:
             return present(call.acknowledgeOperationStatus != nil, "acknowledge_operation_status")
         case .reconcile: return present(call.reconcile != nil, "reconcile")

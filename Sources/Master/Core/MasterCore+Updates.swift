@@ -8,7 +8,7 @@ extension MasterCore {
         metrics.count("messages_status_update")
         let update = message.update
         guard let uuid = update.uuid, uuid.count == 16, let agent = update.agentID, agents[agent] != nil,
-            let task = frameworks[update.frameworkID]?.tasks[update.status.taskID]
+            let framework = frameworks[update.frameworkID]
         else { return metrics.count("invalid_status_updates") }
         metrics.count("valid_status_updates")
         var status = update.status
@@ -16,8 +16,10 @@ extension MasterCore {
         status.agentID = agent
         let id = update.frameworkID
         let latest = update.latestState ?? status.state
-        if task.record.executorID == nil { status.executorID = nil }
-        apply(status, latest: latest, to: task.record.taskID, of: id)
+        if let task = framework.tasks[status.taskID] {
+            if task.record.executorID == nil { status.executorID = nil }
+            apply(status, latest: latest, to: status.taskID, of: id)
+        }
         send(.update, to: id) { $0.update = .with { $0.status = status } }
     }
 
@@ -82,14 +84,14 @@ extension MasterCore {
         send(.update, to: id) { $0.update = .with { $0.status = status } }
     }
 
-    /// Answers what is known of tasks; no tasks asks for all that have not ended.
+    /// Answers what is known of tasks; no tasks asks for all that are not history.
     mutating func reconcile(_ tasks: [SchedulerAPI.Call.Reconcile.Task], _ id: Mesos.FrameworkID, _ now: Timestamp) {
         metrics.count("messages_reconcile_tasks")
         guard tasks.isEmpty else {
             for task in tasks { reconcile(task, id, now) }
             return
         }
-        let known = frameworks[id]?.tasks.values.filter { !$0.record.state.isTerminal } ?? []
+        let known = frameworks[id]?.tasks.values.map { $0 } ?? []
         for task in known.sorted(by: { $0.record.taskID.value < $1.record.taskID.value }) { sendLatest(task, id, now) }
     }
 

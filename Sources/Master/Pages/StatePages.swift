@@ -142,8 +142,9 @@ extension StatePages {
         if let moment = agent.reregisteredAt { writer.field("reregistered_time", moment.seconds) }
         let used = used(on: agent.id)
         let offered = offered(on: agent.id)
+        func sum(_ parts: [String: Resources]) -> Resources { parts.values.reduce(Resources(), +) }
         for (name, resources) in [
-            ("resources", agent.total), ("used_resources", used), ("offered_resources", offered),
+            ("resources", agent.total), ("used_resources", sum(used)), ("offered_resources", sum(offered)),
         ] {
             writer.name(name)
             writer.resourcesObject(resources)
@@ -162,7 +163,9 @@ extension StatePages {
         if isFull { fullLists(&writer, agent, used: used, offered: offered) }
     }
 
-    private func fullLists(_ writer: inout JSONWriter, _ agent: MasterCore.Agent, used: Resources, offered: Resources) {
+    private func fullLists(
+        _ writer: inout JSONWriter, _ agent: MasterCore.Agent, used: [String: Resources], offered: [String: Resources]
+    ) {
         writer.name("reserved_resources_full")
         writer.beginObject()
         for role in Set(agent.total.entries.compactMap(\.reservedRole)).sorted() {
@@ -170,32 +173,37 @@ extension StatePages {
             writer.fullResources(agent.total.filter { $0.reservedRole == role })
         }
         writer.endObject()
-        for (name, resources) in [
-            ("unreserved_resources_full", agent.total.filter { $0.reservedRole == nil }),
-            ("used_resources_full", used), ("offered_resources_full", offered),
-        ] {
+        writer.name("unreserved_resources_full")
+        writer.fullResources(agent.total.filter { $0.reservedRole == nil })
+        for (name, parts) in [("used_resources_full", used), ("offered_resources_full", offered)] {
             writer.name(name)
-            writer.fullResources(resources)
+            writer.fullResources(parts.sorted { $0.key < $1.key }.map { ($0.key, $0.value) })
         }
     }
 
-    func used(on agent: Mesos.AgentID) -> Resources {
-        var sum = Resources()
+    /// By the role that it is allocated to.
+    private func used(on agent: Mesos.AgentID) -> [String: Resources] {
+        var sums: [String: Resources] = [:]
         for framework in core.frameworks.values {
             for task in framework.tasks.values where task.record.agentID == agent && !task.isReleased {
-                sum += task.resources
+                sums[task.role, default: Resources()] += task.resources
             }
         }
         for executors in core.agents[agent]?.executors.values ?? [:].values {
-            for executor in executors.values { sum += Resources(executor.resources) }
+            for executor in executors.values {
+                let role = executor.resources.first?.allocationInfo?.role ?? "*"
+                sums[role, default: Resources()] += Resources(executor.resources)
+            }
         }
-        return sum
+        return sums
     }
 
-    func offered(on agent: Mesos.AgentID) -> Resources {
-        var sum = Resources()
-        for offer in core.offers.values where offer.message.agentID == agent { sum += offer.resources }
-        return sum
+    private func offered(on agent: Mesos.AgentID) -> [String: Resources] {
+        var sums: [String: Resources] = [:]
+        for offer in core.offers.values where offer.message.agentID == agent {
+            sums[offer.role, default: Resources()] += offer.resources
+        }
+        return sums
     }
 
     private func frameworkLists(_ writer: inout JSONWriter, only id: String?) {

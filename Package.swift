@@ -101,6 +101,15 @@ let package = Package(
             [
                 "Master", "Allocator", "Resources", "MesosProtocol", "Libprocess", "HTTPKit", "ServiceKit", nioHTTP1,
             ]),
+        test(
+            "AgentTests",
+            ["Agent", "Containerizer", "Resources", "MesosProtocol", "Libprocess", "HTTPKit", "ServiceKit", nioHTTP1]),
+        test(
+            "SimulationTests",
+            [
+                "Master", "Agent", "Allocator", "Containerizer", "Resources", "MesosProtocol", "Libprocess", "HTTPKit",
+                "ServiceKit", nioHTTP1,
+            ]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -58,7 +58,7 @@ struct CoordinatorConfigurationTests {
     @Test(
         "What cannot be used is refused with the line",
         arguments: [
-            ("tickTime=2000", "zoo.cfg: dataDir is missing: dataDir=/nonexistent/zookeeper"),
+            ("tickTime=2000", "zoo.cfg: dataDir is missing: dataDir=/var/lib/zookeeper"),
             ("dataDir=/d\nnonsense", "zoo.cfg: 'nonsense' is no key=value line"),
             (
                 "dataDir=/d\nclientPort=x",

@@ -21,7 +21,7 @@ struct JSONParserTests {
         arguments: [
             ("0", .integer(0)), ("-0", .integer(0)), ("-7", .integer(-7)),
             ("9223372036854775807", .integer(.max)), ("-9223372036854775808", .integer(.min)),
-            ("9223372036854775808", .double(9_223_372_036_854_775_808)), ("1.0", .double(1)), ("1e3", .double(1000)),
+            ("9223372036854775808", .unsigned(9_223_372_036_854_775_808)), ("18446744073709551615", .unsigned(.max)), ("18446744073709551616", .double(18_446_744_073_709_551_616)), ("-9223372036854775809", .double(-9_223_372_036_854_775_808)), ("1.0", .double(1)), ("1e3", .double(1000)),
             ("1E+2", .double(100)), ("25e-1", .double(2.5)), ("0.1", .double(0.1)), ("1e-400", .double(0)),
         ] as [(String, JSON)])
     func number(text: String, expected: JSON) throws {

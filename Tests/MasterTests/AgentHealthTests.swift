@@ -41,7 +41,7 @@ struct AgentHealthTests {
         #expect(status.message == "health check timed out")
         #expect(status.unreachableTime?.nanoseconds == master.now.nanoseconds)
         #expect(status.uuid == nil)
-        #expect(master.events().map(\.type) == [.rescind, .update, .failure])
+        #expect(master.events().map(\.type).prefix(3) == [.rescind, .update, .failure])
         #expect(master.persisted?.slaves?.slaves.isEmpty == true)
         #expect(master.persisted?.unreachable?.slaves.map(\.id.value) == ["m-S0"])
         #expect(master.core.offers.isEmpty)
@@ -84,6 +84,7 @@ struct AgentHealthTests {
     @Test("A broken connection: offers are rescinded, later pings say so, tasks stay")
     func disconnected() throws {
         var master = try TestMaster.withTask()
+        try master.tick(at: 1)
         try master.handle(.exited("10.0.0.9:5051"))
         #expect(master.summary.isEmpty)
         try master.handle(.exited("10.0.0.1:5051"))

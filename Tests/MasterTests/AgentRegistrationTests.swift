@@ -87,6 +87,7 @@ struct AgentRegistrationTests {
     @Test("A known agent that registers again keeps its tasks; what it does not know it is asked about")
     func reregisterKnown() throws {
         var master = try TestMaster.withTask()
+        try master.tick(at: 1)
         let offer = try #require(master.offers().first)
         try master.accept([offer.id.value], [try TestMaster.task("t2")])
         try master.handle(.exited("10.0.0.1:5051"))

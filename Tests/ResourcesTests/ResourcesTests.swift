@@ -64,7 +64,7 @@ struct ResourcesTests {
 
     @Test("Ranges are joined where they overlap or touch, in order")
     func ranges() throws {
-        #expect(try resources("ports:[5-9,1-2,3-3,8-12,20-20]").text() == "ports:[1-12, 20-20]")
+        #expect(try resources("ports:[5-9,1-2,3-3,8-12,20-20]").text() == "ports:[1-3, 5-12, 20-20]")
         #expect(ResourceValue.normalized([3...UInt64.max, 0...0, 5...6]) == [0...0, 3...UInt64.max])
         let all = ResourceValue.ranges([0...UInt64.max])
         #expect(all - .ranges([0...0]) == .ranges([1...UInt64.max]))

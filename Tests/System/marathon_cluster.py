@@ -105,13 +105,23 @@ class ProcessAgent(Agent):
         end_launchers(self.directory / "run")
 
 
+def processes_with(text, file="environ"):
+    """The ids of processes that have a text in their environment, or in another file of theirs in /proc."""
+    def has(directory):
+        try:
+            return text.encode() in (directory / file).read_bytes()
+        except OSError:
+            return False
+    return [int(directory.name) for directory in Path("/proc").glob("[0-9]*") if has(directory)]
+
+
 def end_launchers(runtime_directory):
     """Ends the tasks that an agent left behind: they outlive an agent that is killed."""
-    for file in Path(runtime_directory).glob("containers/*/launcher"):
-        pid, started = file.read_text().split()
-        if process_start(pid) == started:
-            os.kill(int(pid), signal.SIGUSR1)
-            wait_for(lambda: process_start(pid) != started, what=f"the task of {file} has ended")
+    for pid in processes_with(f"--state={runtime_directory}/", "cmdline"):
+        started = process_start(pid)
+        if started:
+            os.kill(pid, signal.SIGUSR1)
+            wait_for(lambda: process_start(pid) != started, what=f"the launcher {pid} has ended")
 
 
 class Cluster:

@@ -4,15 +4,17 @@ import json
 import os
 import re
 import signal
+import time
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 
-from golden.cluster import page, process_start
+from golden.cluster import page
 from harness import HOST, Marathon, wait_for
-from marathon_cluster import Cluster, RestAPI
+from marathon_cluster import Cluster, RestAPI, processes_with
 
 EXAMPLES = json.loads((Path(__file__).parent / "marathon_examples/apps.json").read_text())
 TIMESTAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
@@ -147,7 +149,7 @@ def test_standby_passes_requests_on(cluster, api, testbed):
     assert answer.json == {"leader": f"localhost:{api.port}"}
     assert answer.headers["X-Marathon-Via"] == f"1.1 localhost:{standby.port}"
     assert answer.headers["X-Marathon-Leader"] == f"http://localhost:{api.port}"
-    other.create("/by-standby", labels={"with": "label"})
+    other.start("/by-standby", labels={"with": "label"})
     assert api.app("/by-standby") == other.app("/by-standby")
     selector = "/v2/apps?label=with%20in%20(label)"
     assert [app["id"] for app in other.get(selector)["apps"]] == ["/by-standby"]
@@ -858,24 +860,58 @@ def test_grace_period(cluster, api):
     cluster.wait_for_agent_tasks(set())
 
 
-def test_delete_leaves_nothing(cluster, api):
-    """A deleted app has no task at the agent or the master, and no process, not even of its children."""
-    command = "sleep 3600 & setsid sleep 3600 & echo $$ $! > pids.txt; echo end >> pids.txt; wait"
-    app = api.start("/gone", command, instances=2)
-    pids = []
-    for task in app["tasks"]:
-        pids += cluster.wait_for_file(task["id"], "pids.txt").split()
-    assert len(pids) == 4 and all(process_start(pid) for pid in pids)
-    answer = api.change("DELETE", "/v2/apps/gone")
-    assert set(answer) == {"version", "deploymentId"}
+@pytest.fixture
+def app_id():
+    """The id of an app that no other test run has: its processes are found by it. All of them end with the test."""
+    name = f"/only-{uuid.uuid4()}"
+    yield name
+    for pid in processes_with(f"MARATHON_APP_ID={name}\0"):
+        os.kill(pid, signal.SIGKILL)
+
+
+def check_gone(cluster, app_id):
+    """Neither the agent nor the master has a task, and there is no process of the app."""
     cluster.wait_for_agent_tasks(set())
     wait_for(lambda: [framework["tasks"] for framework in page(cluster.master.port, "/state")["frameworks"]] == [[]],
              what="the master has no task")
-    wait_for(lambda: not any(process_start(pid) for pid in pids), what="its processes have ended")
-    api.get("/v2/apps/gone", 404)
-    api.get("/v2/apps/gone/versions", 404)
-    assert api.start("/gone")["tasksRunning"] == 1, "its name is free"
-    assert len(api.get("/v2/apps/gone/versions")["versions"]) == 1
+    wait_for(lambda: not processes_with(f"MARATHON_APP_ID={app_id}\0"), 5, f"the processes of {app_id} have ended")
+
+
+def test_delete_leaves_nothing(cluster, api, app_id):
+    """A deleted app has no task, no version and no process left, not even of its children; its name is free."""
+    api.start(app_id, "sleep 3600 & sleep 3600 & wait", instances=2)
+    assert len(processes_with(f"MARATHON_APP_ID={app_id}\0")) >= 4
+    assert set(api.change("DELETE", f"/v2/apps{app_id}")) == {"version", "deploymentId"}
+    check_gone(cluster, app_id)
+    api.get(f"/v2/apps{app_id}", 404)
+    api.get(f"/v2/apps{app_id}/versions", 404)
+    assert api.start(app_id)["tasksRunning"] == 1
+    assert len(api.get(f"/v2/apps{app_id}/versions")["versions"]) == 1
+
+
+def test_delete_ends_daemons(cluster, api, app_id):
+    """Children that went into a session of their own end with their task."""
+    [task] = api.start(app_id, "setsid sleep 3600 & echo end > up.txt; wait")["tasks"]
+    cluster.wait_for_file(task["id"], "up.txt")
+    api.change("DELETE", f"/v2/apps{app_id}")
+    check_gone(cluster, app_id)
+
+
+def test_delete_while_launching(cluster, api, app_id):
+    """Tasks that are killed while they are launched leave no process behind, at whichever moment the kill comes."""
+    for milliseconds in range(0, 50, 2):
+        api.create(app_id, instances=4)
+        time.sleep(milliseconds / 1000)
+        api.change("DELETE", f"/v2/apps{app_id}")
+    check_gone(cluster, app_id)
+
+
+def test_delete_forgets_failures(api):
+    """A new app does not show the failures of an old one of the same name."""
+    api.create("/failing", "exit 3", backoffSeconds=600)
+    failures_of(api, "/failing", 1)
+    api.change("DELETE", "/v2/apps/failing")
+    assert "lastTaskFailure" not in api.start("/failing")
 
 
 # --- Tasks that end
@@ -896,14 +932,14 @@ def failures_of(api, app_id, count, timeout=20):
 
 def test_backoff(api):
     """A task that fails is replaced after a delay that grows with each failure."""
-    api.create("/failing", "exit 3", backoffSeconds=1, backoffFactor=2)
-    failures = failures_of(api, "/failing", 3)
+    api.create("/growing", "exit 3", backoffSeconds=1, backoffFactor=2)
+    failures = failures_of(api, "/growing", 3)
     times = [moment(failure["timestamp"]) for failure in failures]
     assert (times[1] - times[0]).total_seconds() >= 1
     assert (times[2] - times[1]).total_seconds() >= 2
-    app = api.app("/failing")
+    app = api.app("/growing")
     for failure in failures:
-        assert (failure["appId"], failure["state"], failure["host"]) == ("/failing", "TASK_FAILED", "localhost")
+        assert (failure["appId"], failure["state"], failure["host"]) == ("/growing", "TASK_FAILED", "localhost")
         assert failure["version"] == app["version"] and "3" in failure["message"]
     embedded = api.get("/v2/apps?embed=apps.lastTaskFailure")["apps"][0]["lastTaskFailure"]
     assert embedded == app["lastTaskFailure"]
@@ -911,18 +947,18 @@ def test_backoff(api):
 
 def test_change_ends_the_backoff(api):
     """A new configuration starts at once, however long the old one has to wait."""
-    api.create("/failing", "exit 3", backoffSeconds=600, maxLaunchDelaySeconds=3600)
-    failures_of(api, "/failing", 1)
+    api.create("/mended", "exit 3", backoffSeconds=600, maxLaunchDelaySeconds=3600)
+    failures_of(api, "/mended", 1)
     api.start("/meanwhile")
-    assert api.tasks("/failing") == []
-    api.change("PUT", "/v2/apps/failing?force=true", {"cmd": "sleep 3600"})
-    assert api.app("/failing")["tasksRunning"] == 1
+    assert api.tasks("/mended") == []
+    api.change("PUT", "/v2/apps/mended?force=true", {"cmd": "sleep 3600"})
+    assert api.app("/mended")["tasksRunning"] == 1
 
 
 def test_delay_has_a_limit(api):
     """Delays grow up to maxLaunchDelaySeconds."""
-    api.create("/failing", "exit 3", backoffSeconds=600, maxLaunchDelaySeconds=0)
-    failures_of(api, "/failing", 3)
+    api.create("/impatient", "exit 3", backoffSeconds=600, maxLaunchDelaySeconds=0)
+    failures_of(api, "/impatient", 3)
 
 
 def test_finished_tasks_are_replaced(cluster, api):

@@ -73,6 +73,7 @@ public struct DockerContainerizer: Containerizer {
     private func untilRunning(_ container: ContainerSpecification) async throws(ContainerError) -> Mesos.ContainerStatus
     {
         while true {
+            guard registry[container.id] != nil else { throw ContainerError("it was destroyed during its launch") }
             if let state = await docker.inspect(Self.containerName(container.id)), let status = status(state) {
                 try StateFile.write("\(container.stateDirectory)/pid", "\(status.executorPid ?? 0)")
                 return status
@@ -117,9 +118,13 @@ public struct DockerContainerizer: Containerizer {
     }
 
     public func destroy(_ id: String) async {
-        _ = await docker.run(["rm", "-f", "-v", Self.containerName(id)])
-        if let directory = registry.directory(id) { await Launcher.destroy(directory) }
+        let directory = registry.directory(id)
         registry.remove(id)
+        _ = await docker.run(["rm", "-f", "-v", Self.containerName(id)])
+        guard let directory else { return }
+        await Launcher.destroy(directory)
+        // What the client had still created when it was ended.
+        _ = await docker.run(["rm", "-f", "-v", Self.containerName(id)])
     }
 
     public func usage(_ id: String) async -> Mesos.ResourceStatistics? {

@@ -35,6 +35,9 @@ public actor AgentService {
     var masterHostname: String?
     private var masterID: String?
     private var waiting: [AgentEffect] = []
+    private var launches: [String: Task<Mesos.ContainerStatus, any Error>] = [:]
+    /// Containers to be destroyed as soon as their launch has ended.
+    private var doomed: Set<String> = []
     private var isPersisting = false
     private var ticker: RepeatedTask?
     private var background: [Task<Void, Never>] = []
@@ -118,17 +121,23 @@ public actor AgentService {
             }
             info.id = known.id
         }
-        let checkpoints = try store.loadTasks().filter { checkpoint in
-            // Tasks of frameworks without checkpoints do not survive their agent.
-            if checkpoint.framework.checkpoint == true { return true }
-            store.remove(container: checkpoint.containerID)
-            return false
-        }
-        let core = AgentCore(
-            configuration: try AgentIdentity.configuration(flags), info: info, tasks: checkpoints, now: clock.now)
+        let configuration = try AgentIdentity.configuration(flags)
+        let all = try store.loadTasks()
+        let checkpoints = all.filter { $0.framework.checkpoint == true }
+        let core = AgentCore(configuration: configuration, info: info, tasks: checkpoints, now: clock.now)
         self.core = core
         let running = core.tasks.values.filter { $0.phase != .ended }.compactMap { core.specification($0.key) }
-        let found = try await host.recover(running)
+        // Tasks of frameworks without checkpoints do not survive their agent.
+        let lost = AgentCore(
+            configuration: configuration, info: info, tasks: all.filter { $0.framework.checkpoint != true },
+            now: clock.now)
+        let leftovers = lost.tasks.keys.compactMap { lost.specification($0) }
+        let found = try await host.recover(running + leftovers)
+        for container in leftovers {
+            await host.destroy(container.id, container.stateDirectory)
+            Sandbox.removeState(container.stateDirectory)
+            store.remove(container: container.id)
+        }
         for container in running {
             guard found.contains(container.id) else {
                 handle(
@@ -142,7 +151,7 @@ public actor AgentService {
             }
             awaitEnd(container.id, container.stateDirectory)
         }
-        if !checkpoints.isEmpty { logger.info("recovered \(checkpoints.count) tasks, \(found.count) containers") }
+        if !checkpoints.isEmpty { logger.info("recovered \(checkpoints.count) tasks, \(found.intersection(running.map(\.id)).count) containers") }
     }
 
     private func detectMaster() throws {
@@ -172,7 +181,7 @@ public actor AgentService {
     private func detected(_ members: [String], in path: String, _ client: ZooKeeperClient) async {
         guard let name = ZooKeeperClient.leader(of: members, prefix: "json.info_") else { return leads(nil) }
         let node = path == "/" ? "/\(name)" : "\(path)/\(name)"
-        guard let data = try? await client.get(node).data,  // A leader that just went: the next change tells.
+        guard let data = await client.existingData(node),  // A leader that just went: the next change tells.
             let master = try? Mesos.MasterInfo(jsonText: String(decoding: data, as: UTF8.self))
         else { return }
         leads(master)
@@ -245,6 +254,11 @@ extension AgentService {
             let directory = stateDirectory(container)
             jobs.yield { [host] in await host.stop(container, directory, grace: grace) }
         case .destroy(let container):
+            // A launch under way is ended first; what it leaves is destroyed when it reports.
+            if let work = launches[container] {
+                doomed.insert(container)
+                return work.cancel()
+            }
             let directory = stateDirectory(container)
             jobs.yield { [host] in
                 await host.destroy(container, directory)
@@ -270,18 +284,22 @@ extension AgentService {
     }
 
     private func launch(_ container: ContainerSpecification) {
-        jobs.yield { [self, host] in
-            do {
-                try Sandbox.create(container)
-                let status = try await host.launch(container)
-                await handle(.launched(container: container.id, .success(status)))
-                await awaitEnd(container.id, container.stateDirectory)
-            } catch let error as ContainerError {
-                await handle(.launched(container: container.id, .failure(error)))
-            } catch {
-                await handle(.launched(container: container.id, .failure(ContainerError("\(error)"))))
-            }
+        let work = Task { [host] in
+            try Sandbox.create(container)
+            return try await host.launch(container)
         }
+        launches[container.id] = work
+        jobs.yield { [self] in await launchEnded(container, await work.result) }
+    }
+
+    private func launchEnded(_ container: ContainerSpecification, _ result: Result<Mesos.ContainerStatus, any Error>) {
+        launches[container.id] = nil
+        var outcome = result.mapError { $0 as? ContainerError ?? ContainerError("\($0)") }
+        if doomed.remove(container.id) != nil {
+            outcome = .failure(ContainerError("it was killed during its launch"))
+        }
+        handle(.launched(container: container.id, outcome))
+        if case .success = outcome { awaitEnd(container.id, container.stateDirectory) }
     }
 
     private func awaitEnd(_ container: String, _ directory: String) {

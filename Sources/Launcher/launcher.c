@@ -225,6 +225,8 @@ static void execute(void) {
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
+    signal(SIGPIPE, SIG_DFL);
+    prctl(PR_SET_PDEATHSIG, SIGKILL); // A change of the user has cleared it.
     execvp(options.command[0], options.command);
     fail(options.command[0]);
 }
@@ -284,6 +286,7 @@ static void wait_for_end(pid_t child, const sigset_t *signals) {
 }
 
 int main(int count, char **arguments) {
+    signal(SIGPIPE, SIG_IGN); // An agent that dies during the launch must not take the container with it.
     parse(count, arguments);
     sigset_t signals;
     sigemptyset(&signals);

@@ -37,6 +37,9 @@ public actor MarathonService {
     private var background: [Task<Void, Never>] = []
     private var ticker: RepeatedTask?
     private var membership: String?
+    private var lastMembers: [String]?
+    /// Set from the moment this Marathon takes office.
+    private var isLeading = false
     /// Ends with the reason when this Marathon must not go on.
     public nonisolated let failures: AsyncStream<String>
     private let failure: AsyncStream<String>.Continuation
@@ -89,7 +92,7 @@ public actor MarathonService {
         let data = Array(ownAddress.utf8)
         background += [
             Task { [self] in
-                for await name in client.membership(in: path, prefix: prefix, data: data) { joined(as: name) }
+                for await name in client.membership(in: path, prefix: prefix, data: data) { await joined(as: name, in: path, client) }
             },
             Task { [self] in
                 for await members in client.childrenUpdates(path) { await elected(members, in: path, client) }
@@ -102,17 +105,22 @@ public actor MarathonService {
         ]
     }
 
-    private func joined(as name: String) { membership = name }
+    /// The members may have been seen before it was known which of them is this Marathon.
+    private func joined(as name: String, in path: String, _ client: ZooKeeperClient) async {
+        membership = name
+        if let lastMembers { await elected(lastMembers, in: path, client) }
+    }
 
     private func elected(_ members: [String], in path: String, _ client: ZooKeeperClient) async {
+        lastMembers = members
         guard let name = ZooKeeperClient.leader(of: members, prefix: "-latch-") else {
             leader = nil
             return
         }
-        guard let data = try? await client.get("\(path)/\(name)").data else { return }  // Gone: the next change tells.
+        guard let data = await client.existingData("\(path)/\(name)") else { return }  // Gone: the next change tells.
         leader = String(decoding: data, as: UTF8.self)
         if name == membership {
-            if core == nil { await lead(client) }
+            if core == nil, !isLeading { await lead(client) }
         } else if core != nil {
             fail("lost leadership to \(leader ?? "")")
         }
@@ -126,6 +134,7 @@ public actor MarathonService {
     }
 
     private func lead(_ client: ZooKeeperClient) async {
+        isLeading = true
         do {
             let store = StateStore(client: client)
             var configuration = configuration
@@ -167,7 +176,7 @@ public actor MarathonService {
     /// Subscribes to whichever master leads, again and again.
     private func scheduleForEver() async {
         let detector = MasterDetector(flags.text("master") ?? "", zooKeeper: zooKeeper, group: group)
-        while !Task.isCancelled {
+        while !Task.isCancelled, core != nil {
             do {
                 let master = try await detector.leader()
                 try await connection.run(master: master, framework: frameworkInfo) { [self] in await received($0) }
@@ -219,7 +228,8 @@ extension MarathonService {
                 } catch is CancellationError {
                     return
                 } catch {
-                    fail("the state cannot be kept in ZooKeeper: \(error)")
+                    // What follows must not happen without it.
+                    return fail("the state cannot be kept in ZooKeeper: \(error)")
                 }
             case .call(let call): await connection.send(call)
             case .respond(let number, let response):
@@ -229,7 +239,7 @@ extension MarathonService {
                 if let app { metadata["MARATHON_APP_ID"] = "\(app)" }
                 if let task { metadata["task_id"] = "\(task)" }
                 logger.info("\(text)", metadata: metadata)
-            case .exit(let reason): fail(reason)
+            case .exit(let reason): return fail(reason)
             }
         }
     }

@@ -25,7 +25,7 @@ actor MasterDetector {
         for await members in client.childrenUpdates(address.path) {
             guard let name = ZooKeeperClient.leader(of: members, prefix: "json.info_") else { continue }
             let node = address.path == "/" ? "/\(name)" : "\(address.path)/\(name)"
-            guard let data = try? await client.get(node).data,  // A leader that just went: the next change tells.
+            guard let data = await client.existingData(node),  // A leader that just went: the next change tells.
                 let master = try? Mesos.MasterInfo(jsonText: String(decoding: data, as: UTF8.self))
             else { continue }
             let host = master.address?.ip ?? master.hostname ?? ""

@@ -33,6 +33,7 @@ enum MasterIdentity {
         configuration.offerTimeout = flags.duration("offer_timeout")
         configuration.maximumCompletedFrameworks = flags.integer("max_completed_frameworks") ?? 50
         configuration.maximumCompletedTasks = flags.integer("max_completed_tasks_per_framework") ?? 1000
+        configuration.registryMayBeStale = flags.isGiven("zk") || flags.text("registry") == "in_memory"
         configuration.allowsRootSubmissions = flags.bool("root_submissions")
         configuration.seed = UInt64.random(in: .min ... .max)
         return configuration

@@ -126,7 +126,7 @@ public actor MasterService {
             return
         }
         let node = path == "/" ? "/\(name)" : "\(path)/\(name)"
-        guard let data = try? await client.get(node).data,  // A leader that just went: the next change tells.
+        guard let data = await client.existingData(node),  // A leader that just went: the next change tells.
             let master = try? Mesos.MasterInfo(jsonText: String(decoding: data, as: UTF8.self))
         else { return }
         leader = master

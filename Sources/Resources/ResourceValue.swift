@@ -26,11 +26,16 @@ public enum ResourceValue: Sendable, Hashable {
 
     static func + (left: ResourceValue, right: ResourceValue) -> ResourceValue {
         switch (left, right) {
-        case (.scalar(let a), .scalar(let b)): .scalar(thousandths: a &+ b)
+        case (.scalar(let a), .scalar(let b)): saturated(a.addingReportingOverflow(b))
         case (.ranges(let a), .ranges(let b)): .ranges(normalized(a + b))
         case (.set(let a), .set(let b)): .set(a.union(b))
         default: left
         }
+    }
+
+    /// An amount beyond what can be counted is the largest there is.
+    private static func saturated(_ sum: (partialValue: Int64, overflow: Bool)) -> ResourceValue {
+        .scalar(thousandths: sum.overflow ? .max : sum.partialValue)
     }
 
     static func - (left: ResourceValue, right: ResourceValue) -> ResourceValue {

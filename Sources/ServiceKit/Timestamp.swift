@@ -12,7 +12,8 @@ public struct Timestamp: Sendable, Hashable, Comparable {
     public static func < (left: Timestamp, right: Timestamp) -> Bool { left.nanoseconds < right.nanoseconds }
 
     public static func + (moment: Timestamp, duration: Duration) -> Timestamp {
-        Timestamp(nanoseconds: moment.nanoseconds.addingReportingOverflow(duration.nanoseconds).partialValue)
+        let (sum, overflow) = moment.nanoseconds.addingReportingOverflow(duration.nanoseconds)
+        return Timestamp(nanoseconds: overflow ? (duration.nanoseconds < 0 ? .min : .max) : sum)
     }
 
     public static func - (left: Timestamp, right: Timestamp) -> Duration {

@@ -25,6 +25,20 @@ extension ZooKeeperClient {
         }
     }
 
+    /// A node's data, however often the connection breaks meanwhile; nil when there is no such node.
+    public nonisolated func existingData(_ path: String) async -> [UInt8]? {
+        while !Task.isCancelled {
+            do {
+                return try await get(path).data
+            } catch ZooKeeperErrorCode.connectionLoss {
+                try? await Task.sleep(for: .milliseconds(100))  // Cancelled: the loop ends by itself.
+            } catch {
+                return nil
+            }
+        }
+        return nil
+    }
+
     /// Reads, waits for the watch, reads again: until the stream is no longer read or the client is closed.
     private nonisolated func updates<Value: Sendable>(
         _ read: @escaping @Sendable (ZooKeeperClient, @escaping @Sendable () -> Void) async throws -> Value

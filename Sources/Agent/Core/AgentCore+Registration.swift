@@ -48,7 +48,7 @@ extension AgentCore {
     }
 
     private var reregistration: any ProtoMessage {
-        let own = tasks.values.filter { !terminating.contains($0.key.framework) && !$0.info.name.isEmpty }
+        let own = tasks.values.filter { !terminating.contains($0.key.framework) && !$0.info.resources.isEmpty }
             .sorted { $0.key.task.value < $1.key.task.value }
         let present = Set(own.map(\.key.framework))
         return Internal.ReregisterSlaveMessage.with { message in

@@ -91,15 +91,20 @@ extension AgentCore {
         guard let key = key(ofContainer: container), let task = tasks[key] else {
             return effects.append(.destroy(container: container))
         }
+        if terminating.contains(key.framework) {
+            tasks[key]?.phase = .ended
+            effects.append(.destroy(container: container))
+            return forget(key)
+        }
         switch result {
         case .failure(let error):
+            effects.append(.destroy(container: container))
             guard task.phase != .ended else { return }
             tasks[key]?.phase = .ended
             let state: Mesos.TaskState = task.isKillRequested ? .taskKilled : .taskFailed
             let reason: Mesos.TaskStatus.Reason =
                 task.isKillRequested ? .reasonTaskKilledDuringLaunch : .reasonContainerLaunchFailed
             update(key, state, .sourceAgent, reason, "Failed to launch container: \(error)", now)
-            effects.append(.destroy(container: container))
         case .success(var status):
             guard task.phase != .ended else { return effects.append(.destroy(container: container)) }
             let address = configuration.address
@@ -186,7 +191,7 @@ extension AgentCore {
                 tasks[key]?.phase = .ended
                 effects.append(.destroy(container: task.containerID))
                 update(
-                    key, .taskFailed, .sourceAgent, .reasonExecutorRegistrationTimeout,
+                    key, task.isKillRequested ? .taskKilled : .taskFailed, .sourceAgent, .reasonExecutorRegistrationTimeout,
                     "The container did not start within "
                         + DurationText.print(configuration.executorRegistrationTimeout), now)
             case .running:

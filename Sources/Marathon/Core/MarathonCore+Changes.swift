@@ -5,9 +5,12 @@ import ServiceKit
 extension MarathonCore {
     mutating func change(_ request: UInt64, _ change: Change, _ now: Timestamp) {
         let response: HTTPResponse
+        let before = self
         do throws(APIError) {
             response = try carryOut(change, now)
         } catch {
+            // A change that is refused half-way is no change.
+            self = before
             response = error.response
         }
         effects.append(.respond(request: request, response))
@@ -45,6 +48,9 @@ extension MarathonCore {
         case .cancel(let id, let force): return try cancel(id, force: force, now)
         }
     }
+
+    /// Below what ZooKeeper takes in one node (`jute.maxbuffer`).
+    private static let maximumDefinition = 900_000
 
     static func shown(_ id: String) -> String { AppID(id)?.path ?? (id.hasPrefix("/") ? id : "/" + id) }
 
@@ -124,6 +130,9 @@ extension MarathonCore {
         _ changed: [AppDefinition], force: Bool, restarts: Bool = false, _ now: Timestamp
     ) throws(APIError) -> HTTPResponse {
         try checkRoles(changed)
+        guard changed.allSatisfy({ $0.json.text.utf8.count <= Self.maximumDefinition }) else {
+            throw .message(422, "An app definition may have \(Self.maximumDefinition) bytes at most")
+        }
         try lock(changed.map(\.id), force: force)
         let version = nextVersion(now)
         var taken = Set(apps.values.flatMap(\.servicePorts))

@@ -65,7 +65,10 @@ extension MarathonCore {
         let own = instances.values.filter { $0.app == id }
         guard let app = apps[id] else { return own.isEmpty }
         let current = own.filter { $0.configVersion == app.lastConfigChangeAt && !$0.isStopping }
-        return own.count == app.instances && current.count(where: { $0.condition == .running }) == app.instances
+        let present = own.filter {
+            $0.condition != .unreachable || $0.isStopping || $0.counts(app.unreachable?.inactive, now: now)
+        }
+        return present.count == app.instances && current.count(where: { $0.condition == .running }) == app.instances
     }
 
     /// After a start: an app that is not what it should be is under a deployment again.

@@ -18,13 +18,14 @@ extension MarathonCore {
         let (new, old) = counted(app, now)
         let missing = app.instances - new.count
         guard missing > 0 else { return 0 }
-        guard !old.isEmpty else { return missing }
-        return min(
-            missing,
-            max(
-                0,
-                Self.capacity(app, healthy: (new + old).count { $0.condition == .running })
-                    - new.count - old.count))
+        // Old instances that still shut down take up room.
+        let dying = instances.values.count {
+            $0.app == app.id && $0.isStopping && $0.condition != .unreachable
+                && $0.configVersion != app.lastConfigChangeAt
+        }
+        guard !old.isEmpty || dying > 0 else { return missing }
+        let capacity = Self.capacity(app, healthy: (new + old).count { $0.condition == .running })
+        return min(missing, max(0, capacity - new.count - old.count - dying))
     }
 
     /// The most instances during a rolling restart: one more than allowed when otherwise nothing could move.
@@ -124,8 +125,11 @@ extension MarathonCore {
 
     mutating func expungeUnreachable(_ now: Timestamp) {
         for instance in instances.values.filter({ $0.condition == .unreachable }).sorted(by: { $0.id < $1.id }) {
-            guard let since = instance.unreachableSince, let limits = apps[instance.app]?.unreachable,
-                (now - since).inSeconds >= Double(limits.expunge)
+            // Nobody waits for the return of what is to end anyway.
+            let isUnwanted = instance.isStopping || apps[instance.app] == nil
+            guard let since = instance.unreachableSince,
+                let expunge = isUnwanted ? 0 : apps[instance.app]?.unreachable?.expunge,
+                (now - since).inSeconds >= Double(expunge)
             else { continue }
             remove(instance.id)
         }

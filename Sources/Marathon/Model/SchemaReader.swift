@@ -55,7 +55,7 @@ final class SchemaReader {
         return number
     }
 
-    func integer(_ name: String, minimum: Int = 0, maximum: Int = .max) -> Int? {
+    func integer(_ name: String, minimum: Int = 0, maximum: Int = Int(Int32.max)) -> Int? {
         guard let value = object.value(name) else { return nil }
         guard let number = value.double else {
             complain(name, "error.expected.jsnumber")

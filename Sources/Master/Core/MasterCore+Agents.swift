@@ -120,7 +120,7 @@ extension MasterCore {
                 resourceVersion: message.resourceVersionUUID, now)
         }
         metrics.count("slave_reregistrations")
-        adopt(message, id, tell: !wasKnown && !wasRecovered, now)
+        adopt(message, id, tell: !wasRecovered, now)
         effects.append(.persist(registry))
         effects.append(.link(from))
         send(

@@ -115,7 +115,11 @@ extension MasterCore {
     mutating func expireFrameworks(_ now: Timestamp) {
         for (id, framework) in frameworks.sorted(by: { $0.key.value < $1.key.value }) {
             guard let disconnectedAt = framework.disconnectedAt else { continue }
-            if (now - disconnectedAt).inSeconds >= framework.info.failoverTimeoutOrDefault { removeFramework(id, now) }
+            // After a failover a scheduler has as long to come back as the agents.
+            let since =
+                framework.isRecovered
+                ? max(disconnectedAt, startedAt + configuration.agentReregisterTimeout) : disconnectedAt
+            if (now - since).inSeconds >= framework.info.failoverTimeoutOrDefault { removeFramework(id, now) }
         }
     }
 

@@ -117,13 +117,16 @@ extension MasterCore {
             let since = unreachableAgents[task.agentID]
             return answer(.taskUnreachable, "Task is unreachable", agent: task.agentID, since: since)
         }
+        // It may run on an agent that has not come back yet: also on one that the registry of another master knew.
+        let isSettling =
+            configuration.registryMayBeStale && now - startedAt < configuration.agentReregisterTimeout
         guard let agent = question.agentID else {
-            // It may run on an agent that has not come back yet.
-            if recoveredAgents.isEmpty { answer(.taskUnknown, "Task is unknown", agent: nil) }
+            if recoveredAgents.isEmpty, !isSettling { answer(.taskUnknown, "Task is unknown", agent: nil) }
             return
         }
         if recoveredAgents[agent] != nil { return }
         if agents[agent] != nil { return answer(.taskGone, "Task is unknown to the agent", agent: agent) }
+        if isSettling, unreachableAgents[agent].map({ $0 < startedAt }) ?? true { return }
         if let since = unreachableAgents[agent] {
             return answer(.taskUnreachable, "Task is unreachable", agent: agent, since: since)
         }

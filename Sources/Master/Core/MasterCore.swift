@@ -47,6 +47,8 @@ struct MasterCore: Sendable {
         var maximumCompletedFrameworks = 50
         var maximumCompletedTasks = 1000
         var allowsRootSubmissions = true
+        /// Other masters led before, and what they registered is not in this one's registry.
+        var registryMayBeStale = false
         /// Seeds the allocator's shuffling.
         var seed: UInt64 = 1
     }

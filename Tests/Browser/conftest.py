@@ -16,8 +16,8 @@ CHROMIUM = "/usr/bin/chromium"
 DESKTOP = {"width": 1200, "height": 800}
 PHONE = {"width": 375, "height": 700}
 
-# The pages refresh themselves ten times as often as for people.
-HURRY = "const later = setTimeout; window.setTimeout = (action, delay) => later(action, delay / 10);"
+# The pages refresh themselves five times as often as for people.
+HURRY = "const later = setTimeout; window.setTimeout = (action, delay) => later(action, delay / 5);"
 
 expect.set_options(timeout=15_000)
 

@@ -197,6 +197,16 @@ struct AgentRegistrationTests {
         #expect(master.core.frameworks.isEmpty)
     }
 
+    @Test("A task that is history is not taken in again from an agent that the acknowledgement has not reached yet")
+    func history() throws {
+        var master = try TestMaster.withTask()
+        try master.update("t1", .taskFailed)
+        try master.acknowledge("t1")
+        let record = try TestMaster.record("t1", state: .taskFailed)
+        try master.reregisterAgent(1, id: "m-S0", tasks: [record], frameworks: [TestMaster.framework(id: "m-0000")])
+        #expect(master.core.frameworks.values.first?.tasks.isEmpty == true)
+    }
+
     @Test("Executors that a known agent does not list any more free their resources")
     func lostExecutor() throws {
         var master = try TestMaster.withExecutor()

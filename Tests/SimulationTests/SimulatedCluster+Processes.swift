@@ -83,15 +83,18 @@ extension SimulatedCluster {
             return try agentHandles(number, .launched(container: container, .failure(ContainerError("bad luck"))))
         }
         agents[number]?.containers[container] = .running
-        started(task.key.task.value, container)
+        started(task.key.task.value, container, on: number)
         let status: Int32 = happens(oneIn: 4) ? 256 : 0
         plan(.containerEnds(agent: number, container: container, status: status), after: milliseconds(100...40_000))
         try agentHandles(number, .launched(container: container, .success(Mesos.ContainerStatus())))
     }
 
-    func started(_ task: String, _ container: String) {
+    private func started(_ task: String, _ container: String, on number: Int) {
         starts[task, default: []].append(container)
         if starts[task, default: []].count > 1 { violations.append("\(task) was started twice") }
+        // Each task has one of the four CPUs.
+        let count = agents[number]?.running.count ?? 0
+        if count > 4 { violations.append("agent \(number) runs \(count) tasks, the last one \(task)") }
     }
 
     func containerEnds(_ number: Int, _ container: String, _ status: Int32) throws {
@@ -149,7 +152,7 @@ extension SimulatedCluster {
             else {
                 continue
             }
-            if starts[task]?.contains(container) != true { started(task, container) }
+            if starts[task]?.contains(container) != true { started(task, container, on: number) }
         }
         for event in events { try agentHandles(number, event) }
         try agentHandles(number, .detected(Node.master.pid))

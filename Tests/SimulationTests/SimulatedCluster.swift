@@ -28,13 +28,16 @@ final class SimulatedCluster {
     var agents: [Int: SimulatedAgent] = [:]
     var scheduler: SimulatedScheduler
     var isCalm = false
+    /// Whether the framework is torn down when the calm comes, whatever of it still runs.
+    let endsWithTeardown: Bool
     /// Which containers each task was started in, on all agents.
     var starts: [String: [String]] = [:]
     var violations: [String] = []
     /// What happened, for a failure's report.
     private(set) var journal: [String] = []
 
-    init(seed: UInt64) throws {
+    init(seed: UInt64, endsWithTeardown: Bool = false) throws {
+        self.endsWithTeardown = endsWithTeardown
         generator = SeededGenerator(seed: seed)
         start = now
         scheduler = SimulatedScheduler(now: now)
@@ -74,9 +77,10 @@ final class SimulatedCluster {
 
     /// Nothing is left to do anywhere.
     var isAtRest: Bool {
-        guard isCalm, let master, scheduler.openTasks.isEmpty, !scheduler.tasks.isEmpty else { return false }
-        return agents.values.allSatisfy { $0.core?.tasks.isEmpty == true && $0.containers.isEmpty }
-            && master.agents.count == Self.agentCount && master.frameworks.values.allSatisfy(\.tasks.isEmpty)
+        guard isCalm, let master, master.agents.count == Self.agentCount else { return false }
+        let isDone = endsWithTeardown ? master.frameworks.isEmpty : scheduler.openTasks.isEmpty
+        return isDone && master.frameworks.values.allSatisfy(\.tasks.isEmpty)
+            && agents.values.allSatisfy { $0.core?.tasks.isEmpty == true && $0.containers.isEmpty }
     }
 
     /// Why it is not.
@@ -104,12 +108,19 @@ final class SimulatedCluster {
         case .containerStarts(let agent, let container): try containerStarts(agent, container)
         case .containerEnds(let agent, let container, let status): try containerEnds(agent, container, status)
         case .fault: fault()
-        case .calm:
-            note("calm")
-            isCalm = true
-            scheduler.isClosing = true
-            scheduler.believesUnknown = now + .seconds(900)
+        case .calm: calm()
         }
+    }
+
+    private func calm() {
+        guard master != nil || !endsWithTeardown else { return plan(.calm, after: .seconds(1)) }
+        note("calm")
+        isCalm = true
+        scheduler.isClosing = true
+        scheduler.believesUnknown = now + .seconds(900)
+        guard endsWithTeardown, let framework = scheduler.framework else { return }
+        scheduler.leave()
+        masterHandles(.teardown(framework))
     }
 
     private func tick(_ node: Node) throws {

@@ -50,8 +50,15 @@ struct SimulatedScheduler {
     }
 
     mutating func disconnected(_ now: Timestamp, after delay: Duration) {
+        guard stream != nil else { return }
         stream = nil
         nextSubscription = now + delay
+    }
+
+    /// It comes back no more.
+    mutating func leave() {
+        stream = nil
+        nextSubscription = Timestamp(nanoseconds: .max)
     }
 
     mutating func tick(_ now: Timestamp, _ generator: inout SeededGenerator) -> [Payload] {

@@ -5,7 +5,7 @@ BIN := .build/$(CONFIGURATION)
 JOBS ?= $(shell nproc)
 SWIFT_SOURCES := Package.swift Sources Plugins Tests Benchmarks
 
-.PHONY: help setup setup-tests launcher build run test unit system sim bench format lint protocol clean
+.PHONY: help setup setup-tests launcher build run test unit system browser sim bench format lint protocol clean
 
 help: ## Lists the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 18
@@ -30,17 +30,22 @@ build: setup ## Builds the programs.
 run: build ## Starts the whole stack on 127.0.0.1 with a sample app; Ctrl-C ends it.
 	$(BIN)/mesos-programs mesos-local --sample $(ARGS)
 
-test: setup-tests unit system ## Runs all tests.
+test: setup-tests unit system browser ## Runs all tests.
 
 unit: ## Runs the Swift tests alone.
 	swift build --build-tests -j $(JOBS)
 	@$(MAKE) --no-print-directory launcher
 	swift test --skip-build
 
-system: ## Runs the system tests alone: real processes, third-party clients, a browser.
+system: ## Runs the system tests alone: real processes, third-party clients and servers.
 	swift build -j $(JOBS)
 	@$(MAKE) --no-print-directory launcher
 	Tests/System/run $(PYTEST)
+
+browser: ## Runs the tests of the web pages in headless Chromium alone.
+	swift build -j $(JOBS)
+	@$(MAKE) --no-print-directory launcher
+	Tests/Browser/run $(PYTEST)
 
 sim: ## Runs the simulation; SEED=n replays one run.
 	SEED=$(SEED) swift test --filter Simulation

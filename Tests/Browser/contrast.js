@@ -33,10 +33,12 @@
   };
   for (const node of document.querySelectorAll("body *")) {
     if (!node.checkVisibility()) continue;
-    const text = [...node.childNodes].filter((one) => one.nodeType === Node.TEXT_NODE).map((one) => one.data.trim()).join("");
+    const texts = [...node.childNodes].filter((one) => one.nodeType === Node.TEXT_NODE);
+    const text = texts.map((one) => one.data.trim()).join("");
     if (text) check(node, getComputedStyle(node).color, text);
-    if (node.placeholder) check(node, getComputedStyle(node, "::placeholder").color, node.placeholder);
-    else if (node.value && node.tagName !== "METER" && !text) check(node, getComputedStyle(node).color, String(node.value));
+    const filled = node.value && ["INPUT", "SELECT", "TEXTAREA"].includes(node.tagName);
+    if (filled) check(node, getComputedStyle(node).color, node.value);
+    else if (node.placeholder) check(node, getComputedStyle(node, "::placeholder").color, node.placeholder);
   }
   return { found, seen };
 }

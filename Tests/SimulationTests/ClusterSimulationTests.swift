@@ -21,7 +21,7 @@ struct ClusterSimulationTests {
         try cluster.play()
         let complaint = cluster.violations + (cluster.isAtRest ? [] : cluster.unrest)
         try #require(complaint.isEmpty, "SEED=\(seed)\n\(cluster.report(complaint))")
-        try #require(cluster.scheduler.tasks.count > 10, "SEED=\(seed)")
+        try #require(!cluster.scheduler.tasks.isEmpty, "SEED=\(seed)")
         let master = try #require(cluster.master)
         for agent in master.agents.values {
             var back = master.allocator.available(on: agent.id)

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import tarfile
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -26,8 +27,8 @@ class DockerDaemon(Program):
         directory = Path(directory)
         self.require()
         self.bridge = f"mesos{os.getpid() % 100_000}"
-        # Socket paths are short by decree of the kernel; those of pytest's folders are not.
-        self.short = Path("/tmp") / self.bridge
+        # The kernel wants paths of sockets short; those of pytest's folders are not.
+        self.short = Path(tempfile.mkdtemp(prefix="dockerd-"))
         self.socket = self.short / "docker.sock"
         super().__init__(directory, [
             "dockerd", f"--data-root={directory}/data", f"--exec-root={self.short}/exec", f"--host=unix://{self.socket}",
@@ -46,7 +47,6 @@ class DockerDaemon(Program):
         return self.run("version", check=False).returncode == 0
 
     def start_and_wait(self, **options):
-        self.short.mkdir()
         address = f"10.{200 + os.getpid() % 50}.{os.getpid() // 50 % 250}.1/24"
         for command in [f"link add name {self.bridge} type bridge", f"addr add {address} dev {self.bridge}",
                         f"link set {self.bridge} up"]:

@@ -234,6 +234,117 @@ def test_several_errors(api):
         "/portDefinitions(1)": ["error.expected.jsobject"]}
 
 
+DOCKER = {"type": "DOCKER", "docker": {"image": "busybox"}}
+MESOS = {"type": "MESOS"}
+PORT = {"containerPort": 80}
+
+
+@pytest.mark.parametrize("path, text, fields", [
+    ("/id", "error.minLength", {"id": ""}),
+    ("/id", "error.pattern", {"id": "/-a"}),
+    ("/cmd", "error.expected.jsstring", {"cmd": 5}),
+    ("/args(1)", "error.expected.jsstring", {"cmd": None, "args": ["a", 1]}),
+    ("/args", "error.expected.jsarray", {"cmd": None, "args": "a"}),
+    ("/instances", "error.expected.int", {"instances": 1.5}),
+    ("/requirePorts", "error.expected.jsboolean", {"requirePorts": "true"}),
+    ("/env", "error.expected.jsobject", {"env": ["a"]}),
+    ("/role", "error.minLength", {"role": ""}),
+    ("/killSelection", "error.unknown.enum.literal", {"killSelection": "RANDOM"}),
+    ("/taskKillGracePeriodSeconds", "error.min", {"taskKillGracePeriodSeconds": -1}),
+    ("/unreachableStrategy/inactiveAfterSeconds", "error.min", {"unreachableStrategy": {"inactiveAfterSeconds": -1}}),
+    ("/upgradeStrategy/maximumOverCapacity", "error.min", {
+        "upgradeStrategy": {"minimumHealthCapacity": 0, "maximumOverCapacity": -0.1}}),
+    ("/executor", "error.pattern", {"executor": "/a//b"}),
+    ("/networks(0)/mode", "error.unknown.enum.literal", {"networks": [{"mode": "bridge"}]}),
+    ("/networks(0)/name", "error.pattern", {"networks": [{"mode": "container", "name": "a/b"}]}),
+    ("/portDefinitions(0)/protocol", "error.unknown.enum.literal", {"portDefinitions": [{"protocol": "sctp"}]}),
+    ("/portDefinitions(0)/name", "error.pattern", {"portDefinitions": [{"name": "A_B"}]}),
+    ("/container/docker", "error.expected.jsobject", {"container": {"docker": "busybox"}}),
+    ("/container/docker/image", "error.minLength", {"container": {"docker": {"image": ""}}}),
+    ("/container/docker/network", "error.unknown.enum.literal", {
+        "container": {"docker": {"image": "busybox", "network": "bridge"}}}),
+    ("/container/docker/parameters(0)/value", "error.path.missing", {
+        "container": {"docker": {"image": "busybox", "parameters": [{"key": "a"}]}}}),
+    ("/container/portMappings(0)/hostPort", "error.max", {
+        "container": DOCKER | {"portMappings": [{"hostPort": 65536}]}, "networks": [{"mode": "container/bridge"}]}),
+    ("/container/volumes(0)/mode", "error.unknown.enum.literal", {
+        "container": DOCKER | {"volumes": [{"containerPath": "/a", "hostPath": "/b", "mode": "XX"}]}}),
+    ("/container/volumes(0)/containerPath", "error.minLength", {
+        "container": DOCKER | {"volumes": [{"containerPath": "", "hostPath": "/b", "mode": "RO"}]}}),
+])
+def test_wrong_types_and_ranges(api, path, text, fields):
+    """The schema says what is wrong and where."""
+    error = api.expect(422, "POST", "/v2/apps", {"id": "/x", "cmd": "sleep 3600"} | fields).json
+    assert error["message"] == "Invalid JSON"
+    assert {"path": path, "errors": [text]} in error["details"], error
+
+
+@pytest.mark.parametrize("path, text, fields", [
+    ("/env/keys(0)", "must not be empty", {"env": {"": "a"}}),
+    ("/acceptedResourceRoles", "must not be empty", {"acceptedResourceRoles": []}),
+    ("/acceptedResourceRoles", "acceptedResourceRoles can only contain", {"acceptedResourceRoles": ["other"]}),
+    ("/networks", "Bridge networks may not have names", {
+        "container": DOCKER, "networks": [{"mode": "container/bridge", "name": "a"}]}),
+    ("/networks", "Host networks may not have names or labels", {"networks": [{"mode": "host", "labels": {"a": "b"}}]}),
+    ("/networks", "Duplicate networks are not allowed", {
+        "container": MESOS, "networks": [{"mode": "container", "name": "a"}, {"mode": "container", "name": "a"}]}),
+    ("/networks",
+     "May specify a single host network, single bridge network, or else 1-to-n container networks", {
+         "container": DOCKER, "networks": [{"mode": "container/bridge"}, {"mode": "container/bridge"}]}),
+    ("/", "may only specify a single container network when using the Docker container engine", {
+        "container": DOCKER, "networks": [{"mode": "container", "name": "a"}, {"mode": "container", "name": "b"}]}),
+    ("/", "portMappings are not allowed with host-networking", {"container": DOCKER | {"portMappings": [PORT]}}),
+    ("/", "must not specify both container.docker.network and networks", {
+        "container": {"docker": {"image": "busybox", "network": "HOST"}}, "networks": [{"mode": "host"}]}),
+    ("/container/portMappings", "Port names must be unique.", {
+        "container": DOCKER | {"portMappings": [PORT | {"name": "a"}, PORT | {"name": "a"}]},
+        "networks": [{"mode": "container/bridge"}]}),
+    ("/container/docker/network", "must be empty", {
+        "container": MESOS | {"docker": {"image": "busybox", "network": "BRIDGE"}}}),
+    ("/container/docker/portMappings", "must be empty", {
+        "container": MESOS | {"docker": {"image": "busybox", "portMappings": [PORT]}},
+        "networks": [{"mode": "container/bridge"}]}),
+    ("/container/docker/credential", "must be empty", {
+        "container": MESOS | {"docker": {"image": "busybox", "credential": {"principal": "a"}}}}),
+    ("/container/docker/pullConfig", "pullConfig is not supported with Docker containerizer", {
+        "container": {"docker": {"image": "busybox", "pullConfig": {"secret": "s"}}}}),
+])
+def test_rules(api, path, text, fields):
+    """Definitions that are well formed and make no sense are refused, in the words of the original."""
+    body = {"id": "/x", "cmd": "sleep 3600", "instances": 0} | fields
+    error = api.expect(422, "POST", "/v2/apps", body).json
+    assert error["message"] == "Object is not valid"
+    texts = [found for item in error["details"] if item["path"] == path for found in item["errors"]]
+    assert any(found.startswith(text) for found in texts), error
+
+
+@pytest.mark.parametrize("text, fields", [
+    ("unsupported docker network type NONE", {"container": {"docker": {"image": "busybox", "network": "NONE"}}}),
+    ("cannot specify both portMappings and docker.portMappings", {
+        "container": {"docker": {"image": "busybox", "portMappings": [PORT]}, "portMappings": [PORT]},
+        "networks": [{"mode": "container/bridge"}]}),
+])
+def test_conflicts_of_old_and_new_forms(api, text, fields):
+    """Forms that cannot be brought together are refused by a message alone."""
+    error = api.expect(422, "POST", "/v2/apps", {"id": "/x", "cmd": "sleep 3600", "instances": 0} | fields).json
+    assert error == {"message": text}
+
+
+@pytest.mark.parametrize("given, absolute", [
+    ("a/../b", "/b"), ("/a/./b", "/a/b"), ("a.b/c-1", "/a.b/c-1"), ("/a//b/", "/a/b")])
+def test_ids_are_made_absolute(api, given, absolute):
+    """Dots in ids are resolved against the root."""
+    assert api.expect(201, "POST", "/v2/apps", {"id": given, "cmd": "sleep 3600", "instances": 0}).json["id"] == absolute
+    assert api.app(absolute)["id"] == absolute
+
+
+@pytest.mark.parametrize("given", ["/", "..", "/.", "/a/tasks", "/versions"])
+def test_ids_that_no_app_has(api, given):
+    """The root and the words that end the paths of the API are no ids of apps."""
+    error = api.expect(422, "POST", "/v2/apps", {"id": given, "cmd": "sleep 3600", "instances": 0}).json
+    assert error["details"][0]["path"] == "/id"
+
+
 @pytest.mark.parametrize("field, value", [
     ("healthChecks", [{"protocol": "HTTP"}]), ("check", {"tcp": {"port": 1}}), ("constraints", [["hostname", "UNIQUE"]]),
     ("readinessChecks", [{"name": "ready"}]), ("fetch", [{"uri": "http://host.example/file"}]),

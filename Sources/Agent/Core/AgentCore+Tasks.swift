@@ -98,7 +98,7 @@ extension AgentCore {
         }
         switch result {
         case .failure(let error):
-            effects.append(.destroy(container: container))
+            defer { effects.append(.destroy(container: container)) }
             guard task.phase != .ended else { return }
             tasks[key]?.phase = .ended
             let state: Mesos.TaskState = task.isKillRequested ? .taskKilled : .taskFailed

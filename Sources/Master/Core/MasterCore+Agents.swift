@@ -218,6 +218,8 @@ extension MasterCore {
         guard let framework = frameworks[frameworkID] else { return }
         frameworks[frameworkID]?.unreachableTasks.removeAll { $0.taskID == task.taskID }
         guard framework.tasks[task.taskID] == nil else { return }
+        // Its end was acknowledged already, which the agent has not heard: it sends the update again.
+        if task.state.isTerminal, framework.completedTasks.contains(where: { $0.taskID == task.taskID }) { return }
         let role = task.resources.first?.allocationInfo?.role ?? framework.roles.sorted().first ?? "*"
         var adopted = Task(record: task, role: role)
         adopted.isReleased = task.state.isTerminal

@@ -97,7 +97,8 @@ extension MasterCore {
 
     private mutating func sendLatest(_ task: Task, _ id: Mesos.FrameworkID, _ now: Timestamp) {
         sendStatus(
-            task.record.taskID, task.record.state, .reasonReconciliation, "Reconciliation: Latest task state",
+            task.record.taskID, task.record.statusUpdateState ?? task.record.state, .reasonReconciliation,
+            "Reconciliation: Latest task state",
             agent: task.record.agentID, to: id, now, containerStatus: task.record.statuses.last?.containerStatus,
             executor: task.record.executorID)
     }

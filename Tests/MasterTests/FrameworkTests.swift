@@ -111,7 +111,7 @@ struct FrameworkTests {
         #expect(master.core.frameworks.isEmpty)
     }
 
-    @Test("A framework known only from agents has its time-out from then on")
+    @Test("A framework known only from agents has the agents' time to return and its own time-out")
     func recovered() throws {
         var master = TestMaster()
         try master.tick(at: 100)
@@ -120,11 +120,10 @@ struct FrameworkTests {
             frameworks: [
                 TestMaster.framework(id: "m-0000")
             ])
-        try master.tick(at: 159)
+        try master.tick(at: 659)
         #expect(master.core.frameworks.count == 1)
-        try master.tick(at: 160)
+        try master.tick(at: 660)
         #expect(master.core.frameworks.isEmpty)
-        #expect(master.sent(Internal.ShutdownFrameworkMessage.self).count == 1)
     }
 
     @Test("Teardown kills the tasks, ends the stream, and the id is refused from then on", arguments: [true, false])

@@ -1010,7 +1010,7 @@ def test_delete_ends_daemons(cluster, api, app_id):
 
 def test_delete_while_launching(cluster, api, app_id):
     """Tasks that are killed while they are launched leave no process behind, at whichever moment the kill comes."""
-    for milliseconds in range(0, 50, 2):
+    for milliseconds in range(0, 45, 3):
         api.create(app_id, instances=4)
         time.sleep(milliseconds / 1000)
         api.change("DELETE", f"/v2/apps{app_id}")

@@ -42,7 +42,8 @@ let package = Package(
         .target(name: "CLinux"),
         library("JSONText", []),
         library("ServiceKit", ["JSONText", "CSystemd", "CLinux", logging]),
-        library("HTTPKit", ["JSONText", nioCore, nioPosix, nioHTTP1, logging], web: ["page.js", "style.css"]),
+        library(
+            "HTTPKit", ["JSONText", nioCore, nioPosix, nioHTTP1, logging], web: ["page.js", "style.css", "icon.svg"]),
         library("MesosProtocol", ["JSONText"], exclude: ["Schema"]),
         library("Libprocess", ["MesosProtocol", "HTTPKit", nioCore, nioPosix, nioHTTP1]),
         library("ZooKeeperProtocol", []),

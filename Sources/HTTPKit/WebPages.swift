@@ -46,4 +46,5 @@ extension WebPages.File {
     /// What the pages of all programs have in common.
     public static let commonScript = script(PackageResources.page_js)
     public static let commonStyle = style(PackageResources.style_css)
+    public static let commonIcon = Self(type: "image/svg+xml", bytes: PackageResources.icon_svg)
 }

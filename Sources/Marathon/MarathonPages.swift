@@ -5,6 +5,7 @@ extension WebPages {
     static let marathon = WebPages([
         "/ui": .html(PackageResources.index_html), "/ui/marathon.js": .script(PackageResources.marathon_js),
         "/ui/dialogs.js": .script(PackageResources.dialogs_js), "/ui/page.js": .commonScript,
-        "/ui/style.css": .commonStyle, "/ui/marathon.css": .style(PackageResources.marathon_css),
+        "/ui/style.css": .commonStyle, "/ui/icon.svg": .commonIcon,
+        "/ui/marathon.css": .style(PackageResources.marathon_css),
     ])
 }

@@ -5,5 +5,6 @@ extension WebPages {
     static let master = WebPages([
         "/": .html(PackageResources.index_html), "/web/master.js": .script(PackageResources.master_js),
         "/web/page.js": .commonScript, "/web/style.css": .commonStyle,
+        "/web/icon.svg": .commonIcon,
     ])
 }

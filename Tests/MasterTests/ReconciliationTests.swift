@@ -87,6 +87,17 @@ struct ReconciliationTests {
         #expect(answers.count == 3)
     }
 
+    @Test("A task that an agent comes back without after it was unreachable is gone, not unreachable for ever")
+    func neverArrived() throws {
+        var master = try TestMaster.withTask()
+        for second in stride(from: 15.0, through: 105, by: 15) { try master.tick(at: second) }
+        try master.reregisterAgent(1, id: "m-S0")
+        #expect(
+            try reconcile(&master, [("t1", "m-S0")]) == [
+                "t1 TASK_GONE m-S0 Reconciliation: Task is unknown to the agent"
+            ])
+    }
+
     @Test("There is no answer while the agent may still come back")
     func recovering() throws {
         var before = TestMaster()

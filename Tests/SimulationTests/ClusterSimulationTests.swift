@@ -20,7 +20,8 @@ struct ClusterSimulationTests {
         let cluster = try SimulatedCluster(seed: seed, endsWithTeardown: endsWithTeardown)
         try cluster.play()
         if Self.seeds.count == 1 {
-            print("SEED=\(seed): \(cluster.journal.count) notes, \(cluster.scheduler.tasks.count) tasks, \(cluster.now)")
+            print(
+                "SEED=\(seed): \(cluster.journal.count) notes, \(cluster.scheduler.tasks.count) tasks, \(cluster.now)")
         }
         let complaint = cluster.violations + (cluster.isAtRest ? [] : cluster.unrest)
         try #require(complaint.isEmpty, "SEED=\(seed)\n\(cluster.report(complaint))")

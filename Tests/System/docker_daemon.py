@@ -31,8 +31,8 @@ class DockerDaemon(Program):
         self.short = Path(tempfile.mkdtemp(prefix="dockerd-"))
         self.socket = self.short / "docker.sock"
         super().__init__(directory, [
-            "dockerd", f"--data-root={directory}/data", f"--exec-root={self.short}/exec", f"--host=unix://{self.socket}",
-            f"--pidfile={directory}/pid", f"--bridge={self.bridge}"])
+            "dockerd", f"--data-root={directory}/data", f"--exec-root={self.short}/exec",
+            f"--host=unix://{self.socket}", f"--pidfile={directory}/pid", f"--bridge={self.bridge}"])
 
     @staticmethod
     def require():

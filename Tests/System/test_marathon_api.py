@@ -334,7 +334,8 @@ def test_conflicts_of_old_and_new_forms(api, text, fields):
     ("a/../b", "/b"), ("/a/./b", "/a/b"), ("a.b/c-1", "/a.b/c-1"), ("/a//b/", "/a/b")])
 def test_ids_are_made_absolute(api, given, absolute):
     """Dots in ids are resolved against the root."""
-    assert api.expect(201, "POST", "/v2/apps", {"id": given, "cmd": "sleep 3600", "instances": 0}).json["id"] == absolute
+    created = api.expect(201, "POST", "/v2/apps", {"id": given, "cmd": "sleep 3600", "instances": 0}).json
+    assert created["id"] == absolute
     assert api.app(absolute)["id"] == absolute
 
 
@@ -346,8 +347,8 @@ def test_ids_that_no_app_has(api, given):
 
 
 @pytest.mark.parametrize("field, value", [
-    ("healthChecks", [{"protocol": "HTTP"}]), ("check", {"tcp": {"port": 1}}), ("constraints", [["hostname", "UNIQUE"]]),
-    ("readinessChecks", [{"name": "ready"}]), ("fetch", [{"uri": "http://host.example/file"}]),
+    ("healthChecks", [{"protocol": "HTTP"}]), ("check", {"tcp": {"port": 1}}),
+    ("constraints", [["hostname", "UNIQUE"]]), ("readinessChecks", [{"name": "ready"}]), ("fetch", [{"uri": "http://host.example/file"}]),
     ("uris", ["http://host.example/file"]), ("dependencies", ["/other"]), ("secrets", {"s": {"source": "p"}}),
     ("residency", {"taskLostBehavior": "WAIT_FOREVER"}), ("gpus", 1), ("resourceLimits", {"cpus": "unlimited"}),
     ("ipAddress", {"networkName": "net"}), ("tty", True), ("executorResources", {"cpus": 1}),
@@ -537,7 +538,8 @@ def test_no_ports_no_variables(cluster, api):
 
 def test_arguments(cluster, api):
     """`args` are a program and its arguments; no shell touches them."""
-    app = api.start("/args", None, args=["sh", "-c", 'printf "%s\\n" "$@" end > out.txt; sleep 3600', "x", "$HOME", "a  b"])
+    script = 'printf "%s\\n" "$@" end > out.txt; sleep 3600'
+    app = api.start("/args", None, args=["sh", "-c", script, "x", "$HOME", "a  b"])
     assert cluster.wait_for_file(app["tasks"][0]["id"], "out.txt") == "$HOME\na  b\n"
     assert "cmd" not in app
 
@@ -565,8 +567,8 @@ def test_task_as_mesos_sees_it(cluster, api):
 def test_docker_app(cluster, api):
     """A Docker app is stored with its image, network and mappings. An agent that has no docker fails its tasks, which
     is shown, and the app waits before the next one."""
-    container = {"type": "DOCKER", "docker": {"image": "busybox"},
-                 "portMappings": [{"containerPort": 80, "hostPort": 0, "name": "web"}, {"containerPort": 81, "hostPort": 0}]}
+    mappings = [{"containerPort": 80, "hostPort": 0, "name": "web"}, {"containerPort": 81, "hostPort": 0}]
+    container = {"type": "DOCKER", "docker": {"image": "busybox"}, "portMappings": mappings}
     api.create("/docker", None, container=container, networks=[{"mode": "container/bridge"}], backoffSeconds=60)
     app = wait_for(lambda: (found := api.app("/docker")).get("lastTaskFailure") and found, 20, "a task has failed")
     assert app["networks"] == [{"mode": "container/bridge"}]

@@ -70,8 +70,8 @@ def test_what_marathon_says_of_itself(cluster, client):
 def test_create_and_get(client):
     """create_app returns the app that get_app gives, with all its fields."""
     created = create(
-        client, "group/app", env={"A": "b"}, labels={"team": "core"}, instances=2, backoff_seconds=3, backoff_factor=1.5,
-        max_launch_delay_seconds=60, kill_selection="OLDEST_FIRST", port_definitions=[PortDefinition(0, "tcp", "web")],
+        client, "group/app", env={"A": "b"}, labels={"team": "core"}, instances=2, backoff_seconds=3,
+        backoff_factor=1.5, max_launch_delay_seconds=60, kill_selection="OLDEST_FIRST", port_definitions=[PortDefinition(0, "tcp", "web")],
         upgrade_strategy=MarathonUpgradeStrategy(minimum_health_capacity=0.5, maximum_over_capacity=0.25))
     assert created.id == "/group/app" and len(created.deployments) == 1
     app = client.get_app("group/app")
@@ -215,7 +215,8 @@ def test_deployments(client):
     [deployment] = client.list_deployments()
     assert deployment.affected_apps == ["/changed"]
     assert (deployment.current_step, deployment.total_steps) == (1, 1)
-    assert [(action.action, action.app) for action in deployment.current_actions] == [("RestartApplication", "/changed")]
+    [action] = deployment.current_actions
+    assert (action.action, action.app) == ("RestartApplication", "/changed")
     assert deployment.steps[0].actions[0].action == "RestartApplication"
     assert client.get_app("changed").deployments[0].id == deployment.id
     assert set(client.delete_deployment(deployment.id)) == {"version", "deploymentId"}

@@ -164,7 +164,9 @@ class DockerApp:
 class PlainApp:
     """A web server on a port of the machine."""
 
-    definition = {"id": APP, "cpus": 0.1, "mem": 32, "cmd": f"echo '{PAGE}' > index.html; exec python3 -m http.server $PORT0"}
+    definition = {
+        "id": APP, "cpus": 0.1, "mem": 32,
+        "cmd": f"echo '{PAGE}' > index.html; exec python3 -m http.server $PORT0"}
     text = PAGE + "\n"
 
     def __init__(self, site):

@@ -7,23 +7,47 @@ export function element(tag, properties = {}, ...children) {
   return made;
 }
 
-/** Replaces what an element shows, if it changed: so that focus and selection stay. */
-export function show(id, ...children) {
-  const target = document.getElementById(id);
-  const probe = element("div", {}, ...children);
-  if (probe.innerHTML === target.innerHTML) return;
-  const focused = target.contains(document.activeElement) ? document.activeElement.dataset.key : undefined;
-  target.replaceChildren(...probe.childNodes);
-  if (focused) target.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
+/** Makes the children of an element those of another. What is alike stays, with its focus, selection and scrolling. */
+function update(target, fresh) {
+  const wanted = [...fresh.childNodes];
+  const keys = new Set(wanted.map((node) => node.dataset?.key));
+  wanted.forEach((now, index) => {
+    let old = target.childNodes[index];
+    while (old?.dataset?.key && !keys.has(old.dataset.key)) {
+      old.remove();
+      old = target.childNodes[index];
+    }
+    if (!old || old.nodeName !== now.nodeName || old.dataset?.key !== now.dataset?.key) {
+      target.insertBefore(now, old || null);
+    } else if (now.nodeType === Node.TEXT_NODE) {
+      if (old.data !== now.data) old.data = now.data;
+    } else {
+      for (const { name } of [...old.attributes]) if (!now.hasAttribute(name)) old.removeAttribute(name);
+      for (const { name, value } of now.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+      old.onclick = now.onclick;
+      update(old, now);
+    }
+  });
+  while (target.childNodes.length > wanted.length) target.lastChild.remove();
 }
 
-/** A table of rows of cells `{ content, className }`, or a line when there are none. */
+/** What an element shows from now on. */
+export function show(id, ...children) {
+  update(document.getElementById(id), element("div", {}, ...children));
+}
+
+/** A table of rows of cells `{ content, className }`, the first of which names the row; a line when there are none. */
 export function table(empty, titles, rows) {
   if (rows.length === 0) return element("p", { className: "empty" }, empty);
   const numbers = rows[0].map((cell) => cell.className === "number");
   const head = titles.map((title, index) => element("th", { scope: "col", className: numbers[index] ? "number" : "" }, title));
-  const body = rows.map((cells) => element("tr", {},
-    ...cells.map((cell) => element("td", { className: cell.className || "" }, cell.content))));
+  const body = rows.map((cells) => {
+    const row = element("tr", {},
+      ...cells.map((cell) => element("td", { className: cell.className || "" }, cell.content)));
+    row.dataset.key = cells[0].content;
+    cells.forEach((_, index) => { row.cells[index].dataset.label = titles[index]; });
+    return row;
+  });
   return element("div", { className: "scroll" },
     element("table", {}, element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...body)));
 }

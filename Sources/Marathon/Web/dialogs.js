@@ -7,9 +7,11 @@ export async function request(method, uri, body) {
     method, headers: body ? { "Content-Type": "application/json" } : {}, body: body && JSON.stringify(body),
   });
   const text = await answer.text();
-  const json = text ? JSON.parse(text) : {};
+  const isJSON = (answer.headers.get("Content-Type") || "").includes("json");
+  const json = text && isJSON ? JSON.parse(text) : {};
   if (answer.ok) return json;
-  throw Object.assign(new Error(json.message || `${answer.status}`), { status: answer.status, details: json.details });
+  const message = json.message || `${answer.status} ${isJSON ? "" : text.slice(0, 200)}`.trim();
+  throw Object.assign(new Error(message), { status: answer.status, details: json.details });
 }
 
 const fields = [
@@ -59,9 +61,12 @@ function open(id, send, done) {
   const dialog = document.getElementById(id);
   const form = dialog.querySelector("form");
   let force = false;
+  let busy = false;
   clear(form);
   form.onsubmit = async (event) => {
     event.preventDefault();
+    if (busy) return;
+    busy = true;
     try {
       await send(force, form);
       dialog.close();
@@ -71,6 +76,7 @@ function open(id, send, done) {
       force = error.status === 409 && Boolean(error.message.includes("locked"));
       if (force) form.querySelector(".form-error").textContent += " Press the button again to force it.";
     }
+    busy = false;
   };
   dialog.querySelector("[id$=cancel]").onclick = () => dialog.close();
   dialog.showModal();
@@ -109,22 +115,37 @@ function portMappings(form) {
   });
 }
 
+/** The app that the form describes; throws with everything that is wrong in it. */
 function definition(form) {
-  const app = {
-    id: form.elements.id.value.trim(), instances: number(form, "instances"), cpus: number(form, "cpus"),
-    mem: number(form, "mem"), env: environment(form),
+  const details = [];
+  const read = (part, name) => {
+    try {
+      return part(form, name);
+    } catch (error) {
+      if (!error.details) throw error;
+      details.push(...error.details);
+      return undefined;
+    }
   };
-  const command = form.elements.cmd.value.trim();
+  const text = (_, name) => form.elements[name].value.trim();
+  const app = { id: read(text, "id") };
+  if (!app.id) details.push({ path: "/id", errors: ["error.minLength"] });
+  for (const name of ["instances", "cpus", "mem"]) app[name] = read(number, name);
+  app.env = read(environment);
+  const command = read(text, "cmd");
+  const image = read(text, "image");
+  const mappings = read(portMappings);
   if (command) app.cmd = command;
-  const image = form.elements.image.value.trim();
+  if (!command && !image) details.push({ path: "/cmd", errors: ["must be given if there is no Docker image"] });
   if (image) {
     const mode = form.elements.network.value;
     app.container = { type: "DOCKER", docker: { image } };
     app.networks = [{ mode }];
-    if (mode !== "host") app.container.portMappings = portMappings(form);
-  } else if (lines(form, "portMappings").length > 0) {
-    throw wrong("/container/docker/image", "is needed for port mappings");
+    if (mode !== "host") app.container.portMappings = mappings;
+  } else if (mappings?.length > 0) {
+    details.push({ path: "/container/docker/image", errors: ["is needed for port mappings"] });
   }
+  if (details.length > 0) throw Object.assign(new Error(), { details });
   return app;
 }
 
@@ -139,9 +160,10 @@ export function openScale(app, done) {
     request("PUT", `../v2/apps${app.id}?force=${force}`, { instances: number(form, "instances") }), done);
 }
 
-export function openConfirm(title, text, word, send, done) {
+export function openConfirm(title, text, word, send, done, tone = "") {
   document.getElementById("confirm-title").textContent = title;
   document.getElementById("confirm-text").textContent = text;
   document.getElementById("confirm-ok").textContent = word;
+  document.getElementById("confirm-ok").className = `primary ${tone}`;
   open("confirm-dialog", send, done);
 }

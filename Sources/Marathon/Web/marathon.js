@@ -7,6 +7,7 @@ let timer;
 
 function status(app) {
   if (app.deployments.length > 0) return ["Deploying", "warn"];
+  if (app.tasksUnhealthy > 0) return ["Unhealthy", "bad"];
   if (app.instances === 0 && app.tasksRunning === 0) return ["Suspended", "warn"];
   return app.tasksRunning > 0 ? ["Running", "good"] : ["Waiting", "warn"];
 }
@@ -26,12 +27,12 @@ function actions(app) {
       "Restart Application", (force) => request("POST", `${path}/restart?force=${force}`), refresh)),
     button(app, "Destroy", () => openConfirm("Destroy Application",
       `Are you sure you want to destroy ${app.id}? This action is irreversible.`, "Destroy Application",
-      (force) => request("DELETE", `${path}?force=${force}`), refresh), "danger"));
+      (force) => request("DELETE", `${path}?force=${force}`), refresh, "danger"), "danger"));
 }
 
 function apps(list) {
-  return table("No applications. Create one to start.", ["Name", "Status", "Running", "CPU", "Memory", "Image or command", ""],
-    list.map((app) => {
+  return table("No applications. Create one to start.",
+    ["Name", "Status", "Running", "CPU", "Memory", "Image or command", "Actions"], list.map((app) => {
       const [text, tone] = status(app);
       return [
         { className: "long", content: app.id },
@@ -40,7 +41,7 @@ function apps(list) {
         { className: "number", content: (app.cpus * app.instances).toFixed(1) },
         { className: "number", content: size(app.mem * app.instances) },
         { className: "long", content: app.container?.docker?.image || app.cmd || (app.args || []).join(" ") },
-        { content: actions(app) },
+        { className: "number", content: actions(app) },
       ];
     }));
 }
@@ -55,29 +56,29 @@ function ports(task) {
 function kill(task) {
   const made = element("button", { type: "button", className: "danger", onclick: () => openConfirm(
     "Kill Instance", `Are you sure you want to kill ${task.id}? It is replaced.`, "Kill Instance",
-    () => request("POST", "../v2/tasks/delete", { ids: [task.id] }), refresh) }, "Kill");
+    () => request("POST", "../v2/tasks/delete", { ids: [task.id] }), refresh, "danger") }, "Kill");
   made.dataset.key = `Kill ${task.id}`;
   made.setAttribute("aria-label", `Kill ${task.id}`);
   return made;
 }
 
 function instances(list) {
-  return table("No instances.", ["Instance", "State", "Address", "Version", ""], list.map((task) => [
+  return table("No instances.", ["Instance", "State", "Address", "Version (UTC)", "Actions"], list.map((task) => [
     { className: "long", content: task.id },
     { content: element("span", { className: `state ${task.state === "TASK_RUNNING" ? "good" : "warn"}` },
       task.state.replace("TASK_", "")) },
     { content: ports(task) },
     { content: task.version.replace("T", " ").replace(/\..*/, "") },
-    { content: kill(task) },
+    { className: "number", content: kill(task) },
   ]));
 }
 
 function deployments(list) {
-  return table("No deployments.", ["Deployment", "Applications", "Action", "Progress"], list.map((one) => [
+  return table("No deployments.", ["Deployment", "Applications", "Action", "Step"], list.map((one) => [
     { className: "long", content: one.id },
     { className: "long", content: one.affectedApps.join(", ") },
     { content: one.currentActions.map((action) => action.action.replace("Application", "")).join(", ") },
-    { className: "number", content: `${one.currentStep} / ${one.totalSteps}` },
+    { className: "number", content: `${one.currentStep} of ${one.totalSteps}` },
   ]));
 }
 

@@ -11,7 +11,7 @@ function gauges(state) {
     const used = sum(state.slaves, "used_resources", name);
     const offered = sum(state.slaves, "offered_resources", name);
     const meter = element("meter", { min: 0, max: total || 1, value: used });
-    const text = `${format(used)} of ${format(total)} used, ${format(offered)} offered`;
+    const text = `${format(used)} of ${format(total)} used${offered > 0 ? `, ${format(offered)} offered` : ""}`;
     meter.setAttribute("aria-label", `${title}: ${text}`);
     return element("div", { className: "gauge" }, element("label", {}, element("strong", {}, title), text), meter);
   });
@@ -77,7 +77,8 @@ async function refresh() {
     const state = await answer.json();
     const count = (n, word) => `${n} ${word}${n === 1 ? "" : "s"}`;
     document.getElementById("cluster").textContent = state.cluster || "";
-    show("summary", `Leader ${state.leader}, version ${state.version}, elected ${ago(state.elected_time)}: `
+    const elected = new Date(state.elected_time * 1000).toLocaleString();
+    show("summary", `Leader ${state.leader}, version ${state.version}, elected ${elected}: `
       + `${count(state.activated_slaves, "agent")}, ${count(state.frameworks.length, "framework")}, `
       + count(state.frameworks.reduce((n, one) => n + one.tasks.length, 0), "active task"));
     show("resources", ...gauges(state));

@@ -54,15 +54,19 @@ public struct Launcher: Sendable {
         // Above those that the child's get, as spawning moves them one after another.
         let files = [input, output, errors, pipes[1]].map { fcntl($0, F_DUPFD_CLOEXEC, 16) }
         for file in [input, output, errors, pipes[1]] where file >= 0 { close(file) }
-        defer { for file in files where file >= 0 { close(file) } }
-        guard files.allSatisfy({ $0 >= 0 }) else { return .failure(.system("open stdout and stderr in", sandbox)) }
+        guard files.allSatisfy({ $0 >= 0 }) else {
+            let failure = ContainerError.system("open stdout and stderr in", sandbox)
+            for file in files where file >= 0 { close(file) }
+            return .failure(failure)
+        }
         let pid = withCStrings(arguments) { argv in
             withCStrings(environment) { envp in clinux_spawn(program, argv, envp, nil, files, Int32(files.count)) }
         }
+        // The launcher alone may hold the pipe now: its end is the end of the report.
+        for file in files { close(file) }
         guard pid > 0 else {
             return .failure(ContainerError("start \(program): \(String(cString: strerror(-pid)))"))
         }
-        close(files[3])
         return .success(readAll(pipes[0]))
     }
 

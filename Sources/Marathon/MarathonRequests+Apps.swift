@@ -104,6 +104,9 @@ extension MarathonService {
         _ id: String, _ task: String?, _ request: HTTPRequest, _ responder: HTTPResponder
     ) throws(APIError) {
         try allow(request, task == nil ? ["GET", "DELETE"] : ["DELETE"])
+        if id.hasSuffix("/*"), task == nil, request.method == .GET {
+            return groupTasks(String(id.dropLast(2)), responder)
+        }
         let app = try known(id)
         let own = core?.tasks(of: app.id) ?? []
         guard request.method == .DELETE else {
@@ -122,6 +125,14 @@ extension MarathonService {
         }
         let chosen = own.filter { $0.taskID == task || $0.id == task }.map(\.taskID)
         change(.kill(tasks: chosen, scale: scale, force: force, answer: .single), responder)
+    }
+
+    private func groupTasks(_ group: String, _ responder: HTTPResponder) {
+        guard let core else { return }
+        let prefix = (group.hasPrefix("/") ? group : "/" + group) + "/"
+        let apps = core.apps.values.filter { $0.id.path.hasPrefix(prefix) }.sorted { $0.id.path < $1.id.path }
+        let list = apps.flatMap { app in core.tasks(of: app.id).map { TaskView.json($0, app) } }
+        responder.respond(stamped(.json(.ok, .members(["tasks": .array(list)]))))
     }
 
     private func versions(_ id: String, _ version: String?, _ request: HTTPRequest) throws(APIError) -> HTTPResponse {

@@ -36,6 +36,7 @@ extension MarathonService {
         var response = response
         response.headers.add(name: "X-Marathon-Leader", value: "http://\(ownAddress)")
         response.headers.add(name: "X-Frame-Options", value: "DENY")
+        response.headers.add(name: "X-XSS-Protection", value: "1; mode=block")
         response.headers.add(name: "Cache-Control", value: "no-cache, no-store, must-revalidate")
         response.headers.add(name: "Pragma", value: "no-cache")
         response.headers.add(name: "Expires", value: "0")
@@ -116,7 +117,8 @@ extension MarathonService {
     }
 
     func flag(_ name: String, _ request: HTTPRequest, default value: Bool = false) -> Bool {
-        request.parameter(name).map { $0 == "true" } ?? value
+        // Clients in Python write `True`.
+        request.parameter(name).map { $0.lowercased() == "true" } ?? value
     }
 
     func json(_ request: HTTPRequest) throws(APIError) -> JSON {

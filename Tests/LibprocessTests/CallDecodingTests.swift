@@ -59,7 +59,8 @@ struct CallDecodingTests {
     @Test(
         "The answer is JSON unless only protobuf is accepted",
         arguments: [
-            ([], true), ([";"], nil), ([""], true), (["application/json"], true), (["application/x-protobuf"], false), (["*/*"], true),
+            ([], true), ([";"], nil), ([""], true), (["application/json"], true), (["application/x-protobuf"], false),
+            (["*/*"], true),
             (["text/html"], nil), (["text/html, application/json;q=0.5"], true),
             (["application/x-protobuf", "application/json"], true),
         ] as [([String], Bool?)])

@@ -348,7 +348,8 @@ def test_ids_that_no_app_has(api, given):
 
 @pytest.mark.parametrize("field, value", [
     ("healthChecks", [{"protocol": "HTTP"}]), ("check", {"tcp": {"port": 1}}),
-    ("constraints", [["hostname", "UNIQUE"]]), ("readinessChecks", [{"name": "ready"}]), ("fetch", [{"uri": "http://host.example/file"}]),
+    ("constraints", [["hostname", "UNIQUE"]]),
+    ("readinessChecks", [{"name": "ready"}]), ("fetch", [{"uri": "http://host.example/file"}]),
     ("uris", ["http://host.example/file"]), ("dependencies", ["/other"]), ("secrets", {"s": {"source": "p"}}),
     ("residency", {"taskLostBehavior": "WAIT_FOREVER"}), ("gpus", 1), ("resourceLimits", {"cpus": "unlimited"}),
     ("ipAddress", {"networkName": "net"}), ("tty", True), ("executorResources", {"cpus": 1}),

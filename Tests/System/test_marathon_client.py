@@ -71,7 +71,8 @@ def test_create_and_get(client):
     """create_app returns the app that get_app gives, with all its fields."""
     created = create(
         client, "group/app", env={"A": "b"}, labels={"team": "core"}, instances=2, backoff_seconds=3,
-        backoff_factor=1.5, max_launch_delay_seconds=60, kill_selection="OLDEST_FIRST", port_definitions=[PortDefinition(0, "tcp", "web")],
+        backoff_factor=1.5, max_launch_delay_seconds=60, kill_selection="OLDEST_FIRST",
+        port_definitions=[PortDefinition(0, "tcp", "web")],
         upgrade_strategy=MarathonUpgradeStrategy(minimum_health_capacity=0.5, maximum_over_capacity=0.25))
     assert created.id == "/group/app" and len(created.deployments) == 1
     app = client.get_app("group/app")

@@ -187,6 +187,7 @@ extension MarathonCore {
     private mutating func stop(_ app: AppDefinition, force: Bool, _ now: Timestamp) throws(APIError) -> HTTPResponse {
         try lock([app.id], force: force)
         apps[app.id] = nil
+        lastFailures[app.id] = nil
         versions[app.id] = nil
         delays[app.id] = nil
         var plan = DeploymentPlan()

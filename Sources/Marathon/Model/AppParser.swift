@@ -31,6 +31,9 @@ struct AppParser {
         if let name = Self.unsupported.first(where: { Self.asks(body, for: $0) }) {
             throw .invalid("/\(name)", "is not supported by this version")
         }
+        if case .array(let roles) = body.value("acceptedResourceRoles"), roles.isEmpty {
+            throw .invalid("/acceptedResourceRoles", "must not be empty")
+        }
         try AppValidation.check(app)
         return app
     }
@@ -57,6 +60,9 @@ struct AppParser {
         app.mem = reader.double("mem", minimum: 0) ?? 128
         app.disk = reader.double("disk", minimum: 0) ?? 0
         app.executor = reader.string("executor") ?? ""
+        if app.executor != "//cmd", app.executor.contains("//") || app.executor.hasSuffix("/") {
+            reader.complain("executor", "error.pattern")
+        }
         app.requirePorts = reader.bool("requirePorts") ?? false
         app.labels = reader.map("labels") ?? [:]
         app.acceptedResourceRoles = reader.strings("acceptedResourceRoles") ?? []
@@ -126,6 +132,7 @@ struct AppParser {
     ) -> AppDefinition.Container {
         let type = reader.choice("type", ["MESOS", "DOCKER"]) ?? "DOCKER"
         var container = AppDefinition.Container(isDocker: type == "DOCKER")
+        refuseUnsupported(reader, docker, isDocker: container.isDocker, &conflict)
         if let docker {
             var parsed = AppDefinition.Docker(image: docker.requiredString("image", minimumLength: 1))
             parsed.forcePullImage = docker.bool("forcePullImage") ?? false
@@ -156,6 +163,33 @@ struct AppParser {
             }
         }
         return container
+    }
+
+    /// What a container would have to run without is refused, so that nobody believes in it.
+    private func refuseUnsupported(
+        _ container: SchemaReader, _ docker: SchemaReader?, isDocker: Bool, _ conflict: inout APIError?
+    ) {
+        func refuse(_ path: String, _ text: String) { conflict = conflict ?? .invalid(path, text) }
+        if container.isPresent("linuxInfo") {
+            refuse("/container/linuxInfo", "is not supported by this version")
+        }
+        guard let docker else { return }
+        if !isDocker {
+            for name in ["network", "portMappings", "credential", "privileged"] where docker.isPresent(name) {
+                if name == "privileged", docker.bool(name) == false { continue }
+                refuse("/container/docker/\(name)", "must be empty")
+            }
+            if docker.isPresent("pullConfig") {
+                refuse("/container/docker/pullConfig", "is not supported by this version")
+            }
+        } else {
+            if docker.isPresent("pullConfig") {
+                refuse("/container/docker/pullConfig", "pullConfig is not supported with Docker containerizer")
+            }
+            if docker.isPresent("credential") {
+                refuse("/container/docker/credential", "is not supported by this version")
+            }
+        }
     }
 
     private func volume(reader: SchemaReader, _ conflict: inout APIError?) -> AppDefinition.Volume? {

@@ -13,6 +13,15 @@ enum AppValidation {
         if !hasCommand && !hasImage {
             complain("/", "AppDefinition must either contain one of 'cmd' or 'args', and/or a 'container'.")
         }
+        if !app.executor.isEmpty, app.executor != "//cmd" {
+            complain("/executor", "only the command executor (//cmd) is supported by this version")
+        }
+        if !Set(app.acceptedResourceRoles).isSubset(of: ["*", app.role]) {
+            complain("/acceptedResourceRoles", "acceptedResourceRoles can only contain * and \(app.role)")
+        }
+        if app.container?.isDocker == true, app.networks.count(where: { $0.mode == .container }) > 1 {
+            complain("/", "may only specify a single container network when using the Docker container engine")
+        }
         problems += containerProblems(app) + networkProblems(app) + portProblems(app)
         if app.env.keys.contains("") { complain("/env/keys(0)", "must not be empty") }
         if let unreachable = app.unreachable, unreachable.inactive > unreachable.expunge {

@@ -151,7 +151,10 @@ public actor AgentService {
             }
             awaitEnd(container.id, container.stateDirectory)
         }
-        if !checkpoints.isEmpty { logger.info("recovered \(checkpoints.count) tasks, \(found.intersection(running.map(\.id)).count) containers") }
+        if !checkpoints.isEmpty {
+            let containers = found.intersection(running.map(\.id)).count
+            logger.info("recovered \(checkpoints.count) tasks, \(containers) containers")
+        }
     }
 
     private func detectMaster() throws {

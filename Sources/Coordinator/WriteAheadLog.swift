@@ -38,7 +38,8 @@ final class WriteAheadLog {
 
     /// The segments in order; each is named for the first zxid that it may hold.
     static func segments(in directory: String) -> [String] {
-        SmallFile.names(in: directory).filter { $0.hasPrefix("log.") && !$0.hasSuffix(".new") }.sorted().map { "\(directory)/\($0)" }
+        SmallFile.names(in: directory).filter { $0.hasPrefix("log.") && !$0.hasSuffix(".new") }
+            .sorted().map { "\(directory)/\($0)" }
     }
 
     static func name(zxid: Int64) -> String {

@@ -92,7 +92,9 @@ public actor MarathonService {
         let data = Array(ownAddress.utf8)
         background += [
             Task { [self] in
-                for await name in client.membership(in: path, prefix: prefix, data: data) { await joined(as: name, in: path, client) }
+                for await name in client.membership(in: path, prefix: prefix, data: data) {
+                    await joined(as: name, in: path, client)
+                }
             },
             Task { [self] in
                 for await members in client.childrenUpdates(path) { await elected(members, in: path, client) }

@@ -191,7 +191,8 @@ extension AgentCore {
                 tasks[key]?.phase = .ended
                 effects.append(.destroy(container: task.containerID))
                 update(
-                    key, task.isKillRequested ? .taskKilled : .taskFailed, .sourceAgent, .reasonExecutorRegistrationTimeout,
+                    key, task.isKillRequested ? .taskKilled : .taskFailed, .sourceAgent,
+                    .reasonExecutorRegistrationTimeout,
                     "The container did not start within "
                         + DurationText.print(configuration.executorRegistrationTimeout), now)
             case .running:

@@ -212,6 +212,9 @@ struct AppParser {
         mapping.proto = reader.choice("protocol", ["tcp", "udp", "udp,tcp"]) ?? "tcp"
         mapping.name = reader.string("name")
         mapping.labels = reader.map("labels") ?? [:]
+        if reader.strings("networkNames")?.isEmpty == false {
+            reader.complain("networkNames", "is not supported by this version")
+        }
         return mapping
     }
 

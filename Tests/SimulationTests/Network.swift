@@ -40,6 +40,8 @@ enum Occurrence: Sendable {
     case arrival(from: Node, to: Node, epoch: Int)
     /// A process learns that its connection to another one broke.
     case broken(at: Node, to: Node)
+    /// The master learns that the reader of an event stream is gone.
+    case streamBroken(String)
     case restart(Node)
     case containerStarts(agent: Int, container: String)
     case containerEnds(agent: Int, container: String, status: Int32)

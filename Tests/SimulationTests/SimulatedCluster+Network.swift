@@ -63,7 +63,9 @@ extension SimulatedCluster {
         guard var connection = connections[from]?[to] else { return }
         connection.breakOff(now: now)
         connections[from]?[to] = connection
-        plan(.broken(at: from, to: to), after: milliseconds(1...500))
+        let notice = milliseconds(1...500)
+        guard from == .master, to == .scheduler else { return plan(.broken(at: from, to: to), after: notice) }
+        for stream in (master?.streams ?? [:]).keys.sorted() { plan(.streamBroken(stream), after: notice) }
     }
 
     /// A scheduler's stream and its calls end together.
@@ -77,9 +79,6 @@ extension SimulatedCluster {
         switch (node, peer) {
         case (.scheduler, _):
             if scheduler.stream != nil { scheduler.disconnected(now, after: milliseconds(100...3000)) }
-        case (.master, .scheduler):
-            guard let stream = master?.streams.keys.sorted().first else { return }
-            masterHandles(.streamClosed(stream))
         case (.master, _):
             if master != nil { masterHandles(.exited(peer.pid.address)) }
         case (.agent(let number), _):

@@ -107,6 +107,7 @@ final class SimulatedCluster {
         case .tick(let node): try tick(node)
         case .arrival(let from, let to, let epoch): try arrive(from, to, epoch)
         case .broken(let node, let peer): try broken(at: node, to: peer)
+        case .streamBroken(let stream): masterHandles(.streamClosed(stream))
         case .restart(let node): try restart(node)
         case .containerStarts(let agent, let container): try containerStarts(agent, container)
         case .containerEnds(let agent, let container, let status): try containerEnds(agent, container, status)

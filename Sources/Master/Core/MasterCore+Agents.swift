@@ -211,6 +211,8 @@ extension MasterCore {
             allocator.allocate(Resources(executor.resources), on: id, to: frameworkID, role: role)
         }
         for task in message.tasks { adopt(task, id, tell: tell, now) }
+        // What it came back without never reached it, or ended with it: gone, not unreachable for ever.
+        for frameworkID in frameworks.keys { frameworks[frameworkID]?.unreachableTasks.removeAll { $0.agentID == id } }
     }
 
     private mutating func adopt(_ task: Mesos.Task, _ id: Mesos.AgentID, tell: Bool, _ now: Timestamp) {

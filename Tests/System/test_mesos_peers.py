@@ -1,7 +1,7 @@
 """Our master with a real Mesos 1.11 agent, and our agent with a real Mesos 1.11 master.
 
-MESOS_PEER names the folder of the real Mesos (its run.sh starts one; see the README.md there), by default
-shared/peers/mesos beside this repository. It is built once, in the folder that MESOS_PEER_BUILD names.
+MESOS_PEER names the folder of the real Mesos (its run.sh starts one; see the README.md there); without it these tests
+are passed over. It is built once, in the folder that MESOS_PEER_BUILD names.
 """
 
 import os
@@ -19,7 +19,7 @@ from golden.cluster import (
 )
 from harness import HOST, Master, free_port, wait_for
 
-PEER = Path(os.environ.get("MESOS_PEER") or Path(__file__).resolve().parents[3] / "shared/peers/mesos")
+PEER = Path(os.environ.get("MESOS_PEER") or "/nonexistent")
 BUILD = Path(os.environ.get("MESOS_PEER_BUILD") or Path(tempfile.gettempdir()) / "mesos-peer-build")
 
 pytestmark = pytest.mark.timeout(300)  # The first run downloads and builds.
@@ -33,7 +33,7 @@ def is_built():
 def built():
     """The folder with the real Mesos, built if need be."""
     if not (PEER / "run.sh").exists():
-        pytest.skip(f"no real Mesos: {PEER} has no run.sh, and MESOS_PEER names no other folder")
+        pytest.skip("MESOS_PEER names no folder with the run.sh of a real Mesos")
     if not is_built():
         # Its last step makes a load client, which not every copy of the folder has the source of; that is not used.
         result = subprocess.run(

@@ -30,13 +30,13 @@ struct CheckpointStore: Sendable {
 
     /// The tasks whose end was not acknowledged.
     func loadTasks() throws -> [Checkpoint.Task] {
-        try SmallFile.names(in: tasksDirectory).filter { !$0.hasSuffix(".new") }.sorted().compactMap { name in
+        try SmallFile.records(in: tasksDirectory).compactMap { name in
             try load("\(tasksDirectory)/\(name)", Checkpoint.Task.self)
         }
     }
 
     private func load<M: ProtoMessage>(_ path: String, _ type: M.Type) throws -> M? {
-        guard let content = SmallFile.bytes(path) else { return nil }
+        guard let content = try SmallFile.record(path) else { return nil }
         guard content.starts(with: Self.header) else {
             throw AgentService.Failure(description: "\(path): not a record of this version: refusing to use it")
         }

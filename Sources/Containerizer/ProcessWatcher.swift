@@ -27,6 +27,13 @@ public struct ProcessIdentity: Sendable, Hashable {
 
     public var isAlive: Bool { clinux_start_time(pid) == startTime }
 
+    /// False only when it is known to be gone; /proc cannot be read while there are no file descriptors left.
+    var mayBeAlive: Bool {
+        errno = 0
+        let found = clinux_start_time(pid)
+        return found == startTime || found == 0 && [EMFILE, ENFILE, ENOMEM].contains(errno)
+    }
+
     /// Sends a signal to just this process; does nothing when it is gone.
     public func signal(_ number: Int32) {
         let descriptor = clinux_pidfd_open(pid)
@@ -58,9 +65,15 @@ public final class ProcessWatcher: Sendable {
 
     /// Returns when the process has ended; at once when it is gone already. A child is reaped.
     public func wait(for process: ProcessIdentity) async {
-        let descriptor = clinux_pidfd_open(process.pid)
+        var descriptor = clinux_pidfd_open(process.pid)
+        // Out of descriptors or memory is no sign of its end.
+        while descriptor < 0, descriptor != -ESRCH, kill(process.pid, 0) == 0 || errno != ESRCH {
+            // Cancelled: the caller does not want to know any more.
+            do { try await Task.sleep(for: .milliseconds(500)) } catch { return }
+            descriptor = clinux_pidfd_open(process.pid)
+        }
         guard descriptor >= 0 else { return }
-        guard process.isAlive else {
+        guard process.mayBeAlive else {
             close(descriptor)
             reap(process.pid)
             return

@@ -25,7 +25,7 @@ final class RegistryStore: Sendable {
     }
 
     func load() throws -> RegistryRecord.Registry {
-        guard let path, let content = SmallFile.bytes(path) else { return RegistryRecord.Registry() }
+        guard let path, let content = try SmallFile.record(path) else { return RegistryRecord.Registry() }
         guard content.starts(with: Self.header) else {
             throw MasterService.Failure(description: "\(path): not a registry of this version: refusing to use it")
         }

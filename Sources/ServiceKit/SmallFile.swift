@@ -14,6 +14,30 @@ public enum SmallFile {
         public let description: String
     }
 
+    /// Why a file or directory that is there could not be read.
+    public struct ReadError: Error, Sendable, CustomStringConvertible {
+        public let description: String
+    }
+
+    /// The content of a record that may be missing: nil only when it is not there.
+    public static func record(_ path: String) throws(ReadError) -> [UInt8]? {
+        if let content = bytes(path) { return content }
+        guard access(path, F_OK) != 0, errno == ENOENT else {
+            throw ReadError(
+                description: "\(path): cannot be read, or is no file of at most \(maximumSize >> 20) MiB; "
+                    + "what it holds must not be taken for missing")
+        }
+        return nil
+    }
+
+    /// The names of the records in a directory, without those half written; none when it is not there.
+    public static func records(in directory: String) throws(ReadError) -> [String] {
+        guard access(directory, R_OK | X_OK) == 0 || errno == ENOENT else {
+            throw ReadError(description: "\(directory): \(String(cString: strerror(errno)))")
+        }
+        return names(in: directory).filter { !$0.hasSuffix(".new") }.sorted()
+    }
+
     /// The content as text, or nil when it is no regular file that can be read.
     public static func read(_ path: String) -> String? {
         bytes(path).map { String(decoding: $0, as: UTF8.self) }

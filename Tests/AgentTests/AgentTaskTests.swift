@@ -25,6 +25,15 @@ struct AgentTaskTests {
         #expect(container.scalar("cpus") == 1)
     }
 
+    @Test("A task that comes while the agent is not registered is left to the master's reconciliation")
+    func unregistered() throws {
+        var agent = try TestAgent.registered()
+        try agent.receive(Internal.PingSlaveMessage.with { $0.connected = false }, from: TestAgent.observer)
+        try agent.run("t1")
+        #expect(agent.core.tasks.isEmpty)
+        #expect(agent.disk.isEmpty)
+    }
+
     @Test("The environment is the command's over the agent's, nothing else")
     func environment() throws {
         var agent = TestAgent { $0.environment = ["A": "agent", "B": "agent"] }

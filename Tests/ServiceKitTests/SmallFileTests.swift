@@ -25,6 +25,19 @@ struct SmallFileTests {
         #expect(SmallFile.names(in: "\(directory.path)/absent").isEmpty)
     }
 
+    @Test("A record that is there and cannot be read is an error, not a missing one")
+    func record() throws {
+        let directory = try TemporaryDirectory()
+        let path = "\(directory.path)/record"
+        #expect(try SmallFile.record(path) == nil)
+        #expect(try SmallFile.records(in: "\(directory.path)/absent").isEmpty)
+        try SmallFile.replace(path, with: [7])
+        try SmallFile.replace("\(path).new", with: [7])
+        #expect(try SmallFile.record(path) == [7])
+        #expect(try SmallFile.records(in: directory.path) == ["record"])
+        #expect(throws: SmallFile.ReadError.self) { try SmallFile.record(directory.path) }
+    }
+
     @Test("A failed write names the call, the path and the reason")
     func failure() throws {
         let directory = try TemporaryDirectory()

@@ -6,6 +6,9 @@ extension AgentCore {
     mutating func run(_ message: Internal.RunTaskMessage, _ now: Timestamp) {
         guard let framework = message.framework.id, let agent = info.id, message.task.agentID == agent else { return }
         let key = TaskKey(framework: framework, task: message.task.taskID)
+        // The list of tasks that the master takes from the reregistration under way does not have this one. Left out,
+        // it comes to its end there: the master asks for what it misses.
+        guard isRegistered else { return log("ignored a task: this agent is not registered", key) }
         guard tasks[key] == nil, !terminating.contains(framework) else { return }
         frameworks[framework] = message.framework
         var task = message.task
@@ -39,7 +42,7 @@ extension AgentCore {
     }
 
     mutating func refuseGroup(_ message: Internal.RunTaskGroupMessage, _ now: Timestamp) {
-        guard let framework = message.framework.id else { return }
+        guard isRegistered, let framework = message.framework.id else { return }
         frameworks[framework] = message.framework
         for task in message.taskGroup.tasks {
             let key = TaskKey(framework: framework, task: task.taskID)

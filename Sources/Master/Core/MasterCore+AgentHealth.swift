@@ -8,6 +8,7 @@ extension MasterCore {
     mutating func ping(_ id: Mesos.AgentID, _ now: Timestamp) {
         guard let agent = agents[id] else { return }
         agents[id]?.nextPing = now + configuration.pingTimeout
+        agents[id]?.unansweredPings += 1
         let ping = Internal.PingSlaveMessage.with { $0.connected = agent.isConnected }
         effects.append(.send(to: agent.pid, from: agent.observer, ping))
     }
@@ -18,8 +19,7 @@ extension MasterCore {
 
     mutating func pingAgents(_ now: Timestamp) {
         for id in agents.filter({ $0.value.nextPing <= now }).keys.sorted(by: { $0.value < $1.value }) {
-            agents[id]?.unansweredPings += 1
-            if let unanswered = agents[id]?.unansweredPings, unanswered > configuration.maximumPingTimeouts {
+            if let unanswered = agents[id]?.unansweredPings, unanswered >= configuration.maximumPingTimeouts {
                 markUnreachable(id, "health check timed out", now)
             } else {
                 ping(id, now)

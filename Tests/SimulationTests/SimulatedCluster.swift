@@ -78,17 +78,19 @@ final class SimulatedCluster {
         }
     }
 
+    private var openTasks: [String] { scheduler.openTasks(on: Set(agents.values.compactMap(\.info.id))) }
+
     /// Nothing is left to do anywhere.
     var isAtRest: Bool {
         guard isCalm, let master, master.agents.count == Self.agentCount else { return false }
-        let isDone = endsWithTeardown ? master.frameworks.isEmpty : scheduler.openTasks.isEmpty
+        let isDone = endsWithTeardown ? master.frameworks.isEmpty : openTasks.isEmpty
         return isDone && master.frameworks.values.allSatisfy(\.tasks.isEmpty)
             && agents.values.allSatisfy { $0.core?.tasks.isEmpty == true && $0.containers.isEmpty }
     }
 
     /// Why it is not.
     var unrest: [String] {
-        var reasons = scheduler.openTasks.map { "\($0) is \(scheduler.tasks[$0]?.state.name ?? "")" }
+        var reasons = openTasks.map { "\($0) is \(scheduler.tasks[$0]?.state.name ?? "")" }
         for (number, agent) in agents.sorted(by: { $0.key < $1.key }) {
             for task in agent.core?.tasks.values.map({ $0 }) ?? [] {
                 reasons.append(
@@ -122,7 +124,6 @@ final class SimulatedCluster {
         note("calm")
         isCalm = true
         scheduler.isClosing = true
-        scheduler.believesUnknown = now + .seconds(900)
         guard endsWithTeardown, let framework = scheduler.framework else { return }
         scheduler.leave()
         masterHandles(.teardown(framework))

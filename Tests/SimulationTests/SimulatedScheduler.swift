@@ -25,15 +25,17 @@ struct SimulatedScheduler {
     var nextSubscription: Timestamp
     /// No more launches: the play comes to its end.
     var isClosing = false
-    /// From this moment on a task that nobody knows is taken for gone.
-    var believesUnknown: Timestamp?
 
     init(now: Timestamp) {
         nextSubscription = now
         nextQuestion = now
     }
 
-    var openTasks: [String] { tasks.filter { !$0.value.isFinal }.keys.sorted() }
+    /// Tasks without an end on these agents. Those sent to an agent that went down before it wrote its id down can
+    /// have none: no agent goes by that id any more.
+    func openTasks(on agents: Set<Mesos.AgentID>) -> [String] {
+        tasks.filter { !$0.value.isFinal && agents.contains($0.value.agent) }.keys.sorted()
+    }
 
     private var info: Mesos.FrameworkInfo {
         .with {
@@ -216,8 +218,7 @@ struct SimulatedScheduler {
         switch state {
         case .taskFinished, .taskFailed, .taskKilled, .taskDropped: !ahead
         case .taskError, .taskLost, .taskGone, .taskGoneByOperator: true
-        case .taskUnknown: believesUnknown.map { now >= $0 } ?? false
-        case .taskStaging, .taskStarting, .taskRunning, .taskKilling, .taskUnreachable: false
+        case .taskStaging, .taskStarting, .taskRunning, .taskKilling, .taskUnreachable, .taskUnknown: false
         }
     }
 }

@@ -24,7 +24,7 @@ $(BIN)/mesos-launcher: Sources/Launcher/launcher.c
 	cc -O2 -static -Wall -Wextra -Werror $< -o $@
 
 build: setup ## Builds the programs.
-	swift build -c $(CONFIGURATION) -j $(JOBS)
+	swift build -c $(CONFIGURATION) -j $(JOBS) $(BUILD_FLAGS)
 	@$(MAKE) --no-print-directory launcher
 
 run: build ## Starts the whole stack on 127.0.0.1 with a sample app; Ctrl-C ends it.
@@ -51,7 +51,7 @@ sim: ## Runs the simulation; SEED=n replays one run.
 	SEED=$(SEED) swift test --filter Simulation
 
 bench: ## Measures start, size and launch latency (release build).
-	@$(MAKE) --no-print-directory build CONFIGURATION=release
+	@$(MAKE) --no-print-directory build CONFIGURATION=release BUILD_FLAGS=--static-swift-stdlib
 	Benchmarks/run .build/release
 
 format: ## Formats the Swift sources.

@@ -39,6 +39,8 @@ let package = Package(
     targets: [
         .systemLibrary(
             name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
+        .systemLibrary(
+            name: "CGcrypt", pkgConfig: "libgcrypt", providers: [.apt(["libgcrypt20-dev"])]),
         .target(name: "CLinux"),
         library("JSONText", []),
         library("ServiceKit", ["JSONText", "CSystemd", "CLinux", logging]),
@@ -50,7 +52,10 @@ let package = Package(
         library("ZooKeeperClient", ["ZooKeeperProtocol", nioCore, nioPosix, logging]),
         library(
             "Coordinator",
-            ["ZooKeeperProtocol", "ServiceKit", "CLinux", nioCore, nioPosix, logging, collections]),
+            [
+                "ZooKeeperProtocol", "ServiceKit", "JSONText", "CLinux", "CGcrypt", nioCore, nioPosix, logging,
+                collections,
+            ]),
         library("Resources", ["MesosProtocol", "JSONText"]),
         library("Allocator", ["Resources", "MesosProtocol", "ServiceKit"]),
         library(

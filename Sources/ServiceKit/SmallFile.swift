@@ -84,6 +84,15 @@ public enum SmallFile {
         return names
     }
 
+    /// Bytes of the files in a directory, not of those further down.
+    public static func size(ofFilesIn directory: String) -> Int {
+        names(in: directory).reduce(0) { sum, name in
+            var status = stat()
+            guard lstat("\(directory)/\(name)", &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return sum }
+            return sum + Int(status.st_size)
+        }
+    }
+
     /// Replaces a file so that a crash leaves the old or the new content, and the new one is on disk on return.
     public static func replace(_ path: String, with content: [UInt8], mode: mode_t = 0o600) throws(WriteError) {
         let temporary = "\(path).new"

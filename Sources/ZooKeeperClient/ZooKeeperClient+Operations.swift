@@ -23,7 +23,7 @@ extension ZooKeeperClient {
         writer.string(path)
         writer.buffer(data)
         writer.vector(ACL.open) { $1.write(to: &$0) }
-        writer.int(mode.flags)
+        writer.int(mode.rawValue)
     }
 
     /// Creates a node and those above it, as far as they are missing.

@@ -1,4 +1,4 @@
-/// The operation codes of the client protocol that are used here.
+/// The operation codes of the client protocol (org.apache.zookeeper.ZooDefs.OpCode).
 public enum OperationCode: Int32, Sendable {
     case create = 1
     case delete = 2
@@ -14,8 +14,20 @@ public enum OperationCode: Int32, Sendable {
     case check = 13
     case multi = 14
     case create2 = 15
+    case reconfig = 16
+    case checkWatches = 17
+    case removeWatches = 18
+    case createContainer = 19
+    case createTTL = 21
+    case multiRead = 22
     case auth = 100
     case setWatches = 101
+    case sasl = 102
+    case getEphemerals = 103
+    case getAllChildrenNumber = 104
+    case setWatches2 = 105
+    case addWatch = 106
+    case whoAmI = 107
     case closeSession = -11
     case error = -1
 }
@@ -48,30 +60,39 @@ public enum ZooKeeperErrorCode: Int32, Sendable, Error {
     case invalidACL = -114
     case authFailed = -115
     case sessionMoved = -118
+    case notReadOnly = -119
+    case noWatcher = -121
+    case reconfigDisabled = -123
+    case quotaExceeded = -125
 }
 
 /// What a created node is (CreateMode): the flags of a create request.
-public struct CreateMode: Sendable, Equatable {
-    public let isEphemeral: Bool
-    public let isSequential: Bool
+public enum CreateMode: Int32, Sendable, CaseIterable {
+    case persistent = 0
+    case ephemeral = 1
+    case persistentSequential = 2
+    case ephemeralSequential = 3
+    /// Goes when its last child has gone.
+    case container = 4
+    /// Goes when it has no children and was not changed for its time to live.
+    case persistentWithTTL = 5
+    case persistentSequentialWithTTL = 6
 
-    public init(ephemeral: Bool, sequential: Bool) {
-        isEphemeral = ephemeral
-        isSequential = sequential
+    public var isEphemeral: Bool { self == .ephemeral || self == .ephemeralSequential }
+    public var isSequential: Bool {
+        self == .persistentSequential || self == .ephemeralSequential || self == .persistentSequentialWithTTL
     }
+    public var hasTTL: Bool { self == .persistentWithTTL || self == .persistentSequentialWithTTL }
+}
 
-    /// Nil for container and TTL nodes, which this server does not have, and for numbers without meaning.
-    public init?(flags: Int32) {
-        guard (0...3).contains(flags) else { return nil }
-        self.init(ephemeral: flags & 1 != 0, sequential: flags & 2 != 0)
-    }
-
-    public var flags: Int32 { (isEphemeral ? 1 : 0) | (isSequential ? 2 : 0) }
-
-    public static let persistent = CreateMode(ephemeral: false, sequential: false)
-    public static let ephemeral = CreateMode(ephemeral: true, sequential: false)
-    public static let persistentSequential = CreateMode(ephemeral: false, sequential: true)
-    public static let ephemeralSequential = CreateMode(ephemeral: true, sequential: true)
+/// What a node lets somebody do (ZooDefs.Perms).
+public enum Permission {
+    public static let read: Int32 = 1
+    public static let write: Int32 = 2
+    public static let create: Int32 = 4
+    public static let delete: Int32 = 8
+    public static let admin: Int32 = 16
+    public static let all: Int32 = 31
 }
 
 /// What happened to a watched node.

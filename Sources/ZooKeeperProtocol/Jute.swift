@@ -26,16 +26,15 @@ public struct JuteReader: Sendable {
 
     public mutating func bool() throws(JuteError) -> Bool { try byte() != 0 }
 
-    public mutating func int() throws(JuteError) -> Int32 {
-        var value: UInt32 = 0
-        for _ in 0..<4 { value = value << 8 | UInt32(try byte()) }
-        return Int32(bitPattern: value)
-    }
+    public mutating func int() throws(JuteError) -> Int32 { try number() }
+    public mutating func long() throws(JuteError) -> Int64 { try number() }
 
-    public mutating func long() throws(JuteError) -> Int64 {
-        var value: UInt64 = 0
-        for _ in 0..<8 { value = value << 8 | UInt64(try byte()) }
-        return Int64(bitPattern: value)
+    private mutating func number<T: FixedWidthInteger>() throws(JuteError) -> T {
+        let size = MemoryLayout<T>.size
+        guard bytes.endIndex - position >= size else { throw JuteError("cut short") }
+        defer { position += size }
+        let offset = position - bytes.startIndex
+        return T(bigEndian: bytes.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: offset, as: T.self) })
     }
 
     /// Nil for the null buffer, which is not the empty one.
@@ -50,9 +49,30 @@ public struct JuteReader: Sendable {
         return Array(bytes[position..<position + Int(length)])
     }
 
+    /// Calls with a buffer in place; nil is the null buffer.
+    public mutating func withBuffer<R>(_ body: (UnsafeRawBufferPointer?) -> R) throws(JuteError) -> R {
+        let length = try int()
+        guard length >= 0 else {
+            guard length == -1 else { throw JuteError("a buffer of length \(length)") }
+            return body(nil)
+        }
+        guard Int(length) <= bytes.endIndex - position else { throw JuteError("a buffer beyond the end") }
+        defer { position += Int(length) }
+        let start = position - bytes.startIndex
+        return bytes.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[start..<start + Int(length)])) }
+    }
+
     public mutating func string() throws(JuteError) -> String? {
-        guard let raw = try buffer() else { return nil }
-        guard let text = String(validating: raw, as: UTF8.self) else { throw JuteError("a text that is no UTF-8") }
+        let length = try int()
+        guard length >= 0 else {
+            guard length == -1 else { throw JuteError("a text of length \(length)") }
+            return nil
+        }
+        guard Int(length) <= bytes.endIndex - position else { throw JuteError("a text beyond the end") }
+        defer { position += Int(length) }
+        guard let text = String(validating: bytes[position..<position + Int(length)], as: UTF8.self) else {
+            throw JuteError("a text that is no UTF-8")
+        }
         return text
     }
 
@@ -80,21 +100,32 @@ public struct JuteWriter: Sendable {
 
     public init() {}
 
+    public init(capacity: Int) { bytes.reserveCapacity(capacity) }
+
+    /// Begins a frame: its length comes in front when it is taken by `endFrame`.
+    public static func beginFrame(capacity: Int = 128) -> JuteWriter {
+        var writer = JuteWriter(capacity: capacity)
+        writer.int(0)
+        return writer
+    }
+
+    /// The frame with its length, for a writer that came from `beginFrame`.
+    public consuming func endFrame() -> [UInt8] {
+        var frame = bytes
+        bytes = []
+        let length = UInt32(frame.count - 4).bigEndian
+        frame.withUnsafeMutableBytes { $0.storeBytes(of: length, as: UInt32.self) }
+        return frame
+    }
+
     public mutating func byte(_ value: UInt8) { bytes.append(value) }
     public mutating func bool(_ value: Bool) { bytes.append(value ? 1 : 0) }
 
-    public mutating func int(_ value: Int32) {
-        let bits = UInt32(bitPattern: value)
-        for shift in stride(from: UInt32(24), through: 0, by: -8) {
-            bytes.append(UInt8(truncatingIfNeeded: bits >> shift))
-        }
-    }
+    public mutating func int(_ value: Int32) { number(value) }
+    public mutating func long(_ value: Int64) { number(value) }
 
-    public mutating func long(_ value: Int64) {
-        let bits = UInt64(bitPattern: value)
-        for shift in stride(from: UInt64(56), through: 0, by: -8) {
-            bytes.append(UInt8(truncatingIfNeeded: bits >> shift))
-        }
+    private mutating func number<T: FixedWidthInteger>(_ value: T) {
+        withUnsafeBytes(of: value.bigEndian) { bytes.append(contentsOf: $0) }
     }
 
     public mutating func buffer(_ value: [UInt8]?) {
@@ -102,6 +133,16 @@ public struct JuteWriter: Sendable {
         int(Int32(value.count))
         bytes.append(contentsOf: value)
     }
+
+    /// A buffer that somebody else holds; nil is the null buffer.
+    public mutating func buffer(copying value: UnsafeRawBufferPointer?) {
+        guard let value else { return int(-1) }
+        int(Int32(value.count))
+        bytes.append(contentsOf: value)
+    }
+
+    /// Bytes as they are, without a length.
+    public mutating func raw(_ value: some Collection<UInt8>) { bytes.append(contentsOf: value) }
 
     public mutating func string(_ value: String) {
         int(Int32(value.utf8.count))

@@ -64,7 +64,7 @@ public struct ACL: Sendable, Hashable {
     }
 
     /// Everybody may do everything.
-    public static let open = [ACL(permissions: 31, scheme: "world", id: "anyone")]
+    public static let open = [ACL(permissions: Permission.all, scheme: "world", id: "anyone")]
 }
 
 /// The first frame of a client.

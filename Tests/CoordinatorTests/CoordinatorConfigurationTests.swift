@@ -96,22 +96,4 @@ struct CoordinatorConfigurationTests {
         try directory.write("myid", content)
         #expect(complaint("dataDir=\(directory.path)")?.hasPrefix("\(directory.path)/myid: ") == true)
     }
-
-    @Test("Four-letter words answer as ZooKeeper does")
-    func fourLetterWords() {
-        var status = FourLetterWord.Status()
-        status.zxid = 255
-        status.nodes = 4
-        status.clients = [" /127.0.0.1:5[1](queued=0,recved=1,sent=0)\n"]
-        #expect(FourLetterWord.ruok.answer(status) == "imok")
-        #expect(FourLetterWord.isro.answer(status) == "rw")
-        let answer = FourLetterWord.srvr.answer(status)
-        #expect(answer.contains(#/Zookeeper version: (\d+)\.(\d+)\.(\d+)/#))
-        for line in [
-            "Latency min/avg/max: 0/0.0/0", "Connections: 1", "Zxid: 0xff", "Mode: standalone", "Node count: 5",
-        ] {
-            #expect(answer.contains("\n\(line)\n"))
-        }
-        #expect(FourLetterWord.stat.answer(status).contains("\nClients:\n /127.0.0.1:5[1]"))
-    }
 }

@@ -14,7 +14,7 @@ struct CoordinatorSimulationTests {
 
         init(_ core: CoordinatorCore) {
             nodes = core.tree.nodes
-            ephemerals = core.tree.ephemerals
+            ephemerals = core.tree.ephemeralPaths
             passwords = core.sessions.mapValues(\.password)
         }
     }
@@ -70,7 +70,7 @@ struct CoordinatorSimulationTests {
         let names = ["/a", "/b", "/a/x", "/a/y", "/b/z", "/a/x/deep"]
         let path = names.randomElement(using: &generator) ?? "/a"
         let version = Int32.random(in: -1...2, using: &generator)
-        let mode = CreateMode(flags: Int32.random(in: 0...3, using: &generator)) ?? .persistent
+        let mode = CreateMode(rawValue: Int32.random(in: 0...3, using: &generator)) ?? .persistent
         let existing = server.core.tree.nodes.keys.map(\.text).filter { !$0.hasPrefix("/zookeeper") && $0 != "/" }
             .sorted()
         do {
@@ -95,7 +95,7 @@ struct CoordinatorSimulationTests {
             writer.string(path + "-")
             writer.buffer([])
             writer.vector(ACL.open) { $1.write(to: &$0) }
-            writer.int(CreateMode.ephemeralSequential.flags)
+            writer.int(CreateMode.ephemeralSequential.rawValue)
             MultiHeader(type: OperationCode.delete.rawValue, isDone: false, error: -1).write(to: &writer)
             writer.string(other)
             writer.int(-1)
@@ -115,7 +115,7 @@ struct CoordinatorSimulationTests {
             }
             guard node.owner != 0 else { continue }
             try #require(core.sessions[node.owner] != nil && node.children.isEmpty, note)
-            try #require(core.tree.ephemerals[node.owner]?.contains(name) == true, note)
+            try #require(core.tree.ephemeralPaths[node.owner]?.contains(name) == true, note)
         }
         for (connection, session) in core.sessionOf {
             try #require(core.sessions[session]?.connection == connection, note)

@@ -22,12 +22,12 @@ struct LogFiles {
         let log = WriteAheadLog(directory: directory.path)
         try log.startSegment(zxid: first)
         var offsets: [Int] = []
-        var end = WriteAheadLog.magic.count
+        var end = WriteAheadLog.headerSize
         for entry in entries {
             let record = WriteAheadLog.frame(entry.bytes)
-            try log.append(record)
+            try log.append(record, zxid: entry.zxid)
             offsets.append(end)
-            end += record.count
+            end += 8 + record.count
         }
         let path = "\(directory.path)/\(WriteAheadLog.name(zxid: first))"
         try edit(path) { $0 = Array($0[..<end]) + [UInt8](repeating: 0, count: zeros) }
@@ -35,7 +35,7 @@ struct LogFiles {
     }
 
     func edit(_ path: String, _ change: (inout [UInt8]) -> Void) throws {
-        var content = WriteAheadLog.wholeFile(path) ?? []
+        var content = LogFile.wholeFile(path) ?? []
         change(&content)
         try Data(content).write(to: URL(fileURLWithPath: path))
     }
@@ -43,7 +43,8 @@ struct LogFiles {
     /// A core that took in everything on disk, as a starting server does.
     func recover() throws -> CoordinatorCore {
         var core = CoordinatorCore(configuration: .init(), startedAt: TestCoordinator.start)
-        _ = try DurableLog.recover(into: &core, logDirectory: directory.path, snapshotDirectory: directory.path)
+        _ = try Recovery.run(
+            into: &core, DiskSettings(logDirectory: directory.path, snapshotDirectory: directory.path))
         return core
     }
 

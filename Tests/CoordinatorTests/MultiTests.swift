@@ -35,7 +35,7 @@ struct MultiTests {
         func content(_ mode: CreateMode) {
             writer.buffer([])
             writer.vector(ACL.open) { $1.write(to: &$0) }
-            writer.int(mode.flags)
+            writer.int(mode.rawValue)
         }
         switch operation {
         case .create(let path, let mode):
@@ -132,25 +132,23 @@ struct MultiTests {
         #expect(server.log.count == 2)
     }
 
-    @Test("A multi with an operation that changes nothing ends the connection")
+    @Test("A multi with an operation that changes nothing cannot be read")
     mutating func strange() throws {
-        #expect(throws: JuteError.self) {
+        #expect(throws: ZooKeeperErrorCode.marshallingError) {
             try server.request(1, .multi) { writer in
                 MultiHeader(type: OperationCode.getData.rawValue, isDone: false, error: -1).write(to: &writer)
                 writer.string("/")
                 MultiHeader.end.write(to: &writer)
             }
         }
-        #expect(try server.outputs() == [.close(1)])
     }
 
-    @Test("A multi that ends early ends the connection and changes nothing")
+    @Test("A multi that ends early cannot be read and changes nothing")
     mutating func cut() throws {
         let count = server.log.count
-        #expect(throws: JuteError.self) {
+        #expect(throws: ZooKeeperErrorCode.marshallingError) {
             try server.request(1, .multi) { Self.write(.create("/a", .persistent), to: &$0) }
         }
-        #expect(try server.outputs() == [.close(1)])
         #expect(server.log.count == count)
     }
 

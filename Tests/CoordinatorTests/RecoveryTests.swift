@@ -12,7 +12,8 @@ struct RecoveryTests {
 
     private func creates(_ range: ClosedRange<Int64>) -> [LogEntry] {
         range.map {
-            LogEntry(zxid: $0, time: $0, transaction: .create(path: "/n\($0)", data: [], acl: ACL.open, owner: 0))
+            LogEntry(
+                zxid: $0, time: $0, transaction: .create(path: "/n\($0)", data: [], acl: ACL.open, kind: .persistent))
         }
     }
 
@@ -48,23 +49,23 @@ struct RecoveryTests {
         #expect(try files.recover().lastZxid == 2)
         #expect(files.segments.last?.hasSuffix("log.0000000000000003") == true)
         #expect(try files.recover().lastZxid == 2)
-        #expect(try WriteAheadLog.read(path, isNewest: false) == creates(1...2))
+        #expect(try LogSegment(reading: path, isNewest: false).entries == creates(1...2))
     }
 
     @Test("Damage in the middle stops the start and changes nothing")
     func damage() throws {
         let (path, offsets) = try files.segment(creates(1...5))
         try files.edit(path) { $0[offsets[1] + 9] ^= 1 }
-        let before = WriteAheadLog.wholeFile(path)
+        let before = LogFile.wholeFile(path)
         #expect(throws: LogError.self) { try files.recover() }
-        #expect(WriteAheadLog.wholeFile(path) == before)
+        #expect(LogFile.wholeFile(path) == before)
         #expect(files.segments == [path])
     }
 
     @Test("A file that a crash left half replaced does not count as a segment")
     func leftOver() throws {
         let (path, offsets) = try files.segment(creates(1...3), first: 1)
-        // The crash tore the last record, and a second crash hit while the segment was being rewritten without it.
+        // The crash tore the last record; the other file is none of ours.
         try files.edit(path) { $0 = Array($0[..<(offsets[2] + 5)]) }
         try files.edit("\(path).new") { $0 = Array(WriteAheadLog.magic[..<4]) }
         #expect(try files.recover().lastZxid == 2)
@@ -77,18 +78,16 @@ struct RecoveryTests {
         try server.create("/a", nil)
         try server.create("/a/e", [1], mode: .ephemeralSequential)
         try server.set("/a", [2])
-        let snapshot = Snapshot(
-            zxid: server.core.lastZxid, nodes: server.core.tree.nodes, sessions: server.core.sessions)
-        try snapshot.write(to: files.directory.path)
+        try Snapshot(server.core).write(to: files.directory.path)
         let path = try #require(Snapshot.files(in: files.directory.path).first)
         #expect(path.hasSuffix("/snapshot.0000000000000004"))
-        let read = try Snapshot(reading: path)
+        let read = try SnapshotReader(path)
         #expect(read.zxid == 4)
-        #expect(read.nodes == server.core.tree.nodes)
+        #expect(read.tree.nodes == server.core.tree.nodes)
         #expect(read.sessions.mapValues(\.password) == server.core.sessions.mapValues(\.password))
         let core = try files.recover()
         #expect(core.tree.nodes == server.core.tree.nodes)
-        #expect(core.tree.ephemerals == server.core.tree.ephemerals)
+        #expect(core.tree.ephemeralPaths == server.core.tree.ephemeralPaths)
         #expect(core.sessions.keys == server.core.sessions.keys)
         #expect(core.lastZxid == 4)
     }
@@ -97,9 +96,9 @@ struct RecoveryTests {
     func snapshotAndLog() throws {
         var server = TestCoordinator()
         for entry in creates(1...3) { server.core.recover(entry) }
-        let snapshot = Snapshot(zxid: 3, nodes: server.core.tree.nodes, sessions: [:])
-        try Snapshot(zxid: 1, nodes: [:], sessions: [:]).write(to: files.directory.path)
-        try snapshot.write(to: files.directory.path)
+        try Snapshot(CoordinatorCore(configuration: .init(), startedAt: TestCoordinator.start))
+            .write(to: files.directory.path)
+        try Snapshot(server.core).write(to: files.directory.path)
         _ = try files.segment(creates(2...6), first: 2)
         let core = try files.recover()
         #expect(core.lastZxid == 6)
@@ -110,14 +109,14 @@ struct RecoveryTests {
     @Test("A damaged snapshot is refused by name")
     func damagedSnapshot() throws {
         let server = TestCoordinator()
-        try Snapshot(zxid: 9, nodes: server.core.tree.nodes, sessions: [:]).write(to: files.directory.path)
+        try Snapshot(server.core).write(to: files.directory.path)
         let path = try #require(Snapshot.files(in: files.directory.path).first)
-        let whole = try #require(WriteAheadLog.wholeFile(path))
+        let whole = try #require(LogFile.wholeFile(path))
         for content in [
             Array(whole.dropLast()), whole + [0], [], Array(whole.prefix(8)), [UInt8(0)] + whole.dropFirst(),
         ] {
             try files.edit(path) { $0 = content }
-            let error = try #require(throws: LogError.self) { try Snapshot(reading: path) }
+            let error = try #require(throws: LogError.self) { try SnapshotReader(path) }
             #expect(error.description.hasPrefix(path))
         }
     }

@@ -26,12 +26,19 @@ struct TestCoordinator {
     private var connecting: Set<UInt64> = []
     private var nextXid: Int32 = 1
 
-    init(serverID: UInt8 = 0) {
-        core = CoordinatorCore(configuration: .init(serverID: serverID), startedAt: Self.start)
+    init(serverID: UInt8 = 0, configure: (inout CoordinatorCore.Configuration) -> Void = { _ in }) {
+        var configuration = CoordinatorCore.Configuration(serverID: serverID)
+        configure(&configuration)
+        core = CoordinatorCore(configuration: configuration, startedAt: Self.start)
     }
 
     mutating func handle(_ event: CoordinatorEvent) {
         effects = core.handle(event, at: now)
+        // One event for several watchers is as good as one for each.
+        effects = effects.flatMap { effect in
+            guard case .notify(let watchers, let frame) = effect else { return [effect] }
+            return watchers.map { .send($0, frame) }
+        }
         for case .append(let entry) in effects { log.append(entry) }
     }
 
@@ -52,7 +59,10 @@ struct TestCoordinator {
         request.password = password
         request.lastZxidSeen = lastZxid
         request.readOnly = false
-        handle(.connect(ConnectionID(number: connection), request, password: Self.password))
+        handle(
+            .connect(
+                ConnectionID(number: connection), request, password: Self.password,
+                identities: [Identity(scheme: "ip", id: "10.0.0.\(connection)")]))
         for case .send(ConnectionID(number: connection), let frame) in effects {
             var reader = JuteReader(frame.dropFirst(4))
             return try ConnectResponse(from: &reader)
@@ -89,8 +99,9 @@ struct TestCoordinator {
 
     /// The effects of the last event in short.
     func outputs() throws -> [Output] {
-        try effects.map { effect in
+        try effects.compactMap { effect in
             switch effect {
+            case .notify, .warn: return nil
             case .append(let entry): return .append(zxid: entry.zxid)
             case .close(let connection): return .close(connection.number)
             case .send(let connection, let frame):
@@ -123,7 +134,7 @@ extension TestCoordinator {
             writer.string(path)
             writer.buffer(data)
             writer.vector(acl) { $1.write(to: &$0) }
-            writer.int(mode.flags)
+            writer.int(mode.rawValue)
         }
         return try reader.text()
     }

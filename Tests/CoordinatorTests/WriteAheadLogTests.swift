@@ -24,7 +24,9 @@ struct WriteAheadLogTests {
         let acl = ACL.open
         let simple: [Transaction] = [
             .createSession(id: -1, timeout: 4000, password: [1, 2]), .closeSession(id: 5),
-            .create(path: "/é", data: nil, acl: acl, owner: 7), .create(path: "/a", data: [], acl: [], owner: 0),
+            .create(path: "/é", data: nil, acl: acl, kind: .ephemeral(session: 7)),
+            .create(path: "/a", data: [], acl: [], kind: .container),
+            .create(path: "/t", data: [1], acl: acl, kind: .ttl(5)),
             .delete(path: "/a"), .setData(path: "/a", data: nil), .setData(path: "/a", data: [1]),
             .setACL(path: "/a", acl: acl + acl),
         ]
@@ -40,8 +42,8 @@ struct WriteAheadLogTests {
     func roundTrip() throws {
         let entries = LogFiles.entries(1...300)
         let (path, _) = try files.segment(entries, zeros: 100)
-        #expect(try WriteAheadLog.read(path, isNewest: true) == entries)
-        #expect(try WriteAheadLog.read(path, isNewest: false) == entries)
+        #expect(try LogSegment(reading: path, isNewest: true).entries == entries)
+        #expect(try LogSegment(reading: path, isNewest: false).entries == entries)
     }
 
     @Test("Names of segments sort as their zxids and tell them", arguments: [0, 1, 255, 256, 1 << 40, Int64.max])
@@ -55,11 +57,11 @@ struct WriteAheadLogTests {
     @Test("A segment without entries, or without anything, is empty")
     func empty() throws {
         let (path, _) = try files.segment([], zeros: 10)
-        #expect(try WriteAheadLog.read(path, isNewest: false).isEmpty)
+        #expect(try LogSegment(reading: path, isNewest: false).entries.isEmpty)
         for content in [[], [UInt8](repeating: 0, count: 5000)] {
             try files.edit(path) { $0 = content }
-            #expect(try WriteAheadLog.read(path, isNewest: true).isEmpty)
-            #expect(throws: LogError.self) { try WriteAheadLog.read(path, isNewest: false) }
+            #expect(try LogSegment(reading: path, isNewest: true).entries.isEmpty)
+            #expect(throws: LogError.self) { try LogSegment(reading: path, isNewest: false).entries }
         }
     }
 
@@ -72,7 +74,7 @@ struct WriteAheadLogTests {
                 try files.edit(path) { content in
                     content = Array(content[..<min(length, content.count)]) + [UInt8](repeating: 0, count: zeros)
                 }
-                let found = try WriteAheadLog.read(path, isNewest: true)
+                let found = try LogSegment(reading: path, isNewest: true).entries
                 try #require(found == Array(entries[..<2]), "cut at \(length), \(zeros) zeros")
             }
             _ = try files.segment(entries)
@@ -83,7 +85,7 @@ struct WriteAheadLogTests {
     func tornOlder() throws {
         let (path, offsets) = try files.segment(LogFiles.entries(1...3))
         try files.edit(path) { $0 = Array($0[..<(offsets[3] - 1)]) }
-        let error = try #require(throws: LogError.self) { try WriteAheadLog.read(path, isNewest: false) }
+        let error = try #require(throws: LogError.self) { try LogSegment(reading: path, isNewest: false).entries }
         #expect(error.description.hasPrefix("\(path): damaged record at offset \(offsets[2])"))
     }
 
@@ -93,7 +95,9 @@ struct WriteAheadLogTests {
         // A bit of the checksum, the first byte of the entry, the last one.
         for place in [offsets[1] + 4, offsets[1] + 8, offsets[2] - 1] {
             try files.edit(path) { $0[place] ^= 1 }
-            let error = try #require(throws: LogError.self) { try WriteAheadLog.read(path, isNewest: isNewest) }
+            let error = try #require(throws: LogError.self) {
+                try LogSegment(reading: path, isNewest: isNewest).entries
+            }
             #expect(error.description.hasPrefix("\(path): damaged record at offset \(offsets[1]) before later ones"))
             try files.edit(path) { $0[place] ^= 1 }
         }
@@ -103,7 +107,7 @@ struct WriteAheadLogTests {
     func damagedLength(byte: Int) throws {
         let (path, offsets) = try files.segment(LogFiles.entries(1...5), zeros: 100)
         try files.edit(path) { $0[offsets[1] + byte] ^= 0x40 }
-        #expect(throws: LogError.self) { try WriteAheadLog.read(path, isNewest: true) }
+        #expect(throws: LogError.self) { try LogSegment(reading: path, isNewest: true).entries }
     }
 
     @Test("A length of zero before later records is damage too")
@@ -112,15 +116,15 @@ struct WriteAheadLogTests {
         try files.edit(path) { content in
             for place in offsets[1]..<offsets[1] + 4 { content[place] = 0 }
         }
-        #expect(throws: LogError.self) { try WriteAheadLog.read(path, isNewest: true) }
+        #expect(throws: LogError.self) { try LogSegment(reading: path, isNewest: true).entries }
     }
 
     @Test("A file of another kind is refused")
     func foreign() throws {
         let path = "\(files.directory.path)/log.1"
         try files.edit(path) { $0 = Array("ZKLG....".utf8) + [1, 2, 3] }
-        #expect(throws: LogError.self) { try WriteAheadLog.read(path, isNewest: true) }
-        #expect(throws: LogError.self) { try WriteAheadLog.read("\(path).absent", isNewest: true) }
+        #expect(throws: LogError.self) { try LogSegment(reading: path, isNewest: true).entries }
+        #expect(throws: LogError.self) { try LogSegment(reading: "\(path).absent", isNewest: true) }
     }
 
     @Test("Random damage never crashes the reader and never invents entries", arguments: 1...3 as ClosedRange<UInt64>)
@@ -128,7 +132,7 @@ struct WriteAheadLogTests {
         var generator = SeededGenerator(seed: seed)
         let entries = LogFiles.entries(1...20)
         let (path, _) = try files.segment(entries, zeros: 50)
-        let whole = try #require(WriteAheadLog.wholeFile(path))
+        let whole = try #require(LogFile.wholeFile(path))
         for _ in 0..<100 {
             var content = whole
             for _ in 0..<Int.random(in: 1...3, using: &generator) {
@@ -136,7 +140,7 @@ struct WriteAheadLogTests {
                 content[place] = UInt8.random(in: 0...255, using: &generator)
             }
             try files.edit(path) { $0 = content }
-            guard let found = try? WriteAheadLog.read(path, isNewest: true) else { continue }
+            guard let found = try? LogSegment(reading: path, isNewest: true).entries else { continue }
             try #require(entries.starts(with: found), "seed \(seed)")
         }
     }

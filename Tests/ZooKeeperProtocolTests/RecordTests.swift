@@ -81,14 +81,10 @@ struct RecordTests {
 
     @Test("The flags of a create say what the node is")
     func createMode() {
-        for mode in [CreateMode.persistent, .ephemeral, .persistentSequential, .ephemeralSequential] {
-            #expect(CreateMode(flags: mode.flags) == mode)
-        }
-        #expect(
-            [CreateMode.persistent, .ephemeral, .persistentSequential, .ephemeralSequential].map(\.flags) == [
-                0, 1, 2, 3,
-            ])
-        for flags in [Int32(4), 5, 6, 7, -1, .min] { #expect(CreateMode(flags: flags) == nil) }
+        #expect(CreateMode.allCases.map(\.rawValue) == Array(0...6))
+        #expect(CreateMode.allCases.filter(\.isEphemeral) == [.ephemeral, .ephemeralSequential])
+        #expect(CreateMode.allCases.filter(\.isSequential).map(\.rawValue) == [2, 3, 6])
+        #expect(CreateMode.allCases.filter(\.hasTTL).map(\.rawValue) == [5, 6])
     }
 
     @Test("Cut or random bytes never crash a reader", arguments: 1...4 as ClosedRange<UInt64>)

@@ -46,3 +46,6 @@ int clinux_epoll_add(int set, int descriptor);
 
 // Waits for any descriptor of the set and stores up to `maximum` of those that are ready. Returns how many, or -errno.
 int clinux_epoll_wait(int set, int ready[], int maximum);
+
+// CRC-32C (Castagnoli) of some bytes, going on from the value of those before them (0 at first).
+uint32_t clinux_crc32c(uint32_t value, const void *bytes, size_t count);

@@ -1,4 +1,4 @@
-/// Standard base64 with padding (RFC 4648, section 4): how Mesos's JSON shows bytes.
+/// Standard base64 with padding (RFC 4648, section 4): how JSON and access control lists show bytes.
 public enum Base64 {
     private static let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
 

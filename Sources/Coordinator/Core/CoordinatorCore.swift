@@ -3,13 +3,16 @@ import ZooKeeperProtocol
 
 /// What happens to a coordinator.
 enum CoordinatorEvent: Sendable {
-    /// A client sent its first frame. The random bytes become the password of a new session.
-    case connect(ConnectionID, ConnectRequest, password: [UInt8])
+    /// A client sent its first frame. The random bytes become the password of a new session; the identities are what
+    /// its connection says of it: its address, and its certificate if it has one.
+    case connect(ConnectionID, ConnectRequest, password: [UInt8], identities: Set<Identity>)
     /// A client with a session sent a frame.
     case request(ConnectionID, [UInt8])
     case disconnected(ConnectionID)
     /// Time passed: call it a few times each tick.
     case tick
+    /// The disk has no room for more transactions, or has it again.
+    case diskFull(Bool)
 }
 
 /// What a coordinator wants done, in this order: an answer behind an `append` may leave only when that entry is on
@@ -18,8 +21,12 @@ enum CoordinatorEffect: Sendable, Equatable {
     case append(LogEntry)
     /// One frame, with its length.
     case send(ConnectionID, [UInt8])
+    /// The same event for several watchers.
+    case notify([ConnectionID], [UInt8])
     /// Close the connection after what was sent to it.
     case close(ConnectionID)
+    /// A warning for whoever operates this server.
+    case warn(String)
 }
 
 /// A client's session; it outlives its connections.
@@ -42,6 +49,20 @@ struct CoordinatorCore: Sendable {
         var maximumSessionTimeout: Int32 = 40_000
         /// The top byte of session ids (`myid`).
         var serverID: UInt8 = 0
+        /// Whether nodes may have a time to live (`extendedTypesEnabled`).
+        var allowsTTL = false
+        var access = AccessControl()
+        /// The digest of the super user, `super:base64(sha1(super:password))`; nil when there is none.
+        var superDigest: String?
+        /// Whether hard quotas are enforced (`enforceQuota`).
+        var enforcesQuota = false
+        /// Whether a client may ask for a reconfiguration at all; it then hears that one server has none.
+        var isReconfigurable = false
+        /// How often containers and TTL nodes are looked at, how many go in a minute, and after how long a container
+        /// goes that never had a child (never, if nil): milliseconds.
+        var containerInterval: Int64 = 60_000
+        var containersPerMinute: Int64 = 10_000
+        var containerNeverUsed: Int64?
     }
 
     let configuration: Configuration
@@ -49,7 +70,11 @@ struct CoordinatorCore: Sendable {
     var sessions: [Int64: Session] = [:]
     var watches = WatchTable()
     var sessionOf: [ConnectionID: Int64] = [:]
+    var identities: [ConnectionID: Set<Identity>] = [:]
     var lastZxid: Int64 = 0
+    /// While true nothing may be written.
+    var isDiskFull = false
+    var nextContainerCheck: Timestamp
     private var nextSessionID: Int64
     var effects: [CoordinatorEffect] = []
 
@@ -57,6 +82,7 @@ struct CoordinatorCore: Sendable {
         self.configuration = configuration
         let clock = (now.milliseconds << 24) & 0x00ff_ffff_ffff_ffff
         nextSessionID = Int64(configuration.serverID) << 56 | clock | 1
+        nextContainerCheck = now + .milliseconds(configuration.containerInterval)
     }
 
     /// Brings back one entry of the log.
@@ -68,6 +94,7 @@ struct CoordinatorCore: Sendable {
 
     /// Call once after recovery: every session starts with its full time again.
     mutating func finishRecovery(at now: Timestamp) {
+        tree.findQuotas()
         for id in sessions.keys {
             touch(id, now)
             let isOurs = UInt8(truncatingIfNeeded: id >> 56) == configuration.serverID
@@ -78,16 +105,21 @@ struct CoordinatorCore: Sendable {
     mutating func handle(_ event: CoordinatorEvent, at now: Timestamp) -> [CoordinatorEffect] {
         effects = []
         switch event {
-        case .connect(let connection, let request, let password): connect(connection, request, password, now)
+        case .connect(let connection, let request, let password, let identities):
+            connect(connection, request, password, identities, now)
         case .request(let connection, let frame): self.request(connection, frame, now)
         case .disconnected(let connection): disconnected(connection)
-        case .tick: expireSessions(now)
+        case .tick:
+            expireSessions(now)
+            removeMortals(now)
+        case .diskFull(let isFull): isDiskFull = isFull
         }
         return effects
     }
 
     private mutating func connect(
-        _ connection: ConnectionID, _ request: ConnectRequest, _ password: [UInt8], _ now: Timestamp
+        _ connection: ConnectionID, _ request: ConnectRequest, _ password: [UInt8], _ identities: Set<Identity>,
+        _ now: Timestamp
     ) {
         guard request.lastZxidSeen <= lastZxid else { return effects.append(.close(connection)) }
         let limits = configuration.minimumSessionTimeout...configuration.maximumSessionTimeout
@@ -95,16 +127,14 @@ struct CoordinatorCore: Sendable {
         response.readOnly = request.readOnly == nil ? nil : false
         response.timeout = min(max(request.timeout, limits.lowerBound), limits.upperBound)
         if request.sessionID == 0 {
+            // A session would have to be written down.
+            guard !isDiskFull else { return effects.append(.close(connection)) }
             response.sessionID = nextSessionID
             response.password = password
             nextSessionID &+= 1
             commit(.createSession(id: response.sessionID, timeout: response.timeout, password: password), now)
         } else if let session = sessions[request.sessionID], session.password == request.password {
-            if let old = session.connection, old != connection {
-                sessionOf[old] = nil
-                watches.remove(old)
-                effects.append(.close(old))
-            }
+            if let old = session.connection, old != connection { leave(old) }
             response.sessionID = request.sessionID
             response.password = session.password
             sessions[request.sessionID] = Session(
@@ -116,25 +146,32 @@ struct CoordinatorCore: Sendable {
         }
         sessions[response.sessionID]?.connection = connection
         sessionOf[connection] = response.sessionID
+        self.identities[connection] = identities
         touch(response.sessionID, now)
         send(connection) { response.write(to: &$0) }
     }
 
+    /// Ends what a connection has here, and closes it.
+    mutating func leave(_ connection: ConnectionID) {
+        sessionOf[connection] = nil
+        identities[connection] = nil
+        watches.remove(connection)
+        effects.append(.close(connection))
+    }
+
     private mutating func disconnected(_ connection: ConnectionID) {
         watches.remove(connection)
+        identities[connection] = nil
         guard let session = sessionOf.removeValue(forKey: connection) else { return }
         if sessions[session]?.connection == connection { sessions[session]?.connection = nil }
     }
 
     private mutating func expireSessions(_ now: Timestamp) {
+        guard !isDiskFull else { return }
         for id in sessions.filter({ $0.value.deadline <= now }).keys.sorted() {
             let connection = sessions[id]?.connection
             commit(.closeSession(id: id), now)
-            if let connection {
-                sessionOf[connection] = nil
-                watches.remove(connection)
-                effects.append(.close(connection))
-            }
+            if let connection { leave(connection) }
         }
     }
 
@@ -146,7 +183,7 @@ struct CoordinatorCore: Sendable {
         sessions[id]?.deadline = Timestamp(nanoseconds: (end / tick + 1) * tick * 1_000_000)
     }
 
-    /// Logs and applies a decided change and tells the watchers.
+    /// Writes a decided transaction down and applies it; watchers hear of it before the client that wrote.
     mutating func commit(_ transaction: Transaction, _ now: Timestamp) {
         lastZxid += 1
         effects.append(.append(LogEntry(zxid: lastZxid, time: now.milliseconds, transaction: transaction)))
@@ -154,70 +191,9 @@ struct CoordinatorCore: Sendable {
         for change in changes { notify(change) }
     }
 
-    mutating func send(_ connection: ConnectionID, _ record: (inout JuteWriter) -> Void) {
-        var writer = JuteWriter()
+    mutating func send(_ connection: ConnectionID, capacity: Int = 128, _ record: (inout JuteWriter) -> Void) {
+        var writer = JuteWriter.beginFrame(capacity: capacity)
         record(&writer)
-        effects.append(.send(connection, writer.frame))
-    }
-}
-
-/// What a transaction did to one node.
-struct NodeChange: Sendable, Equatable {
-    let type: WatchEventType
-    let path: String
-}
-
-extension CoordinatorCore {
-    /// Changes tree and sessions; returns what watchers must hear. The one place where state changes.
-    mutating func apply(_ transaction: Transaction, zxid: Int64, time: Int64) -> [NodeChange] {
-        switch transaction {
-        case .createSession(let id, let timeout, let password):
-            sessions[id] = Session(timeout: timeout, password: password, deadline: Timestamp(nanoseconds: 0))
-            return []
-        case .closeSession(let id):
-            sessions[id] = nil
-            return (tree.ephemerals[id] ?? []).sorted().map { name in
-                tree.delete(name.text, zxid: zxid)
-                return NodeChange(type: .deleted, path: name.text)
-            }
-        case .create(let path, let data, let acl, let owner):
-            tree.create(path, data: data, acl: acl, owner: owner, zxid: zxid, time: time)
-            return [NodeChange(type: .created, path: path)]
-        case .delete(let path):
-            tree.delete(path, zxid: zxid)
-            return [NodeChange(type: .deleted, path: path)]
-        case .setData(let path, let data):
-            tree.setData(path, data, zxid: zxid, time: time)
-            return [NodeChange(type: .dataChanged, path: path)]
-        case .setACL(let path, let acl):
-            tree.setACL(path, acl)
-            return []
-        case .multi(let transactions):
-            return transactions.flatMap { apply($0, zxid: zxid, time: time) }
-        }
-    }
-
-    /// The firing table of ZooKeeper: a node's own watchers first, then its parent's.
-    mutating func notify(_ change: NodeChange) {
-        switch change.type {
-        case .created: fire([.data], .created, change.path)
-        case .deleted: fire([.data, .child], .deleted, change.path)
-        case .dataChanged: return fire([.data], .dataChanged, change.path)
-        case .childrenChanged: break
-        }
-        if let parent = ZNodePath.parent(of: change.path) { fire([.child], .childrenChanged, parent) }
-    }
-
-    private mutating func fire(_ kinds: [WatchTable.Kind], _ type: WatchEventType, _ path: String) {
-        for connection in watches.fire(kinds, path) { sendEvent(type, path, to: connection) }
-    }
-
-    mutating func sendEvent(_ type: WatchEventType, _ path: String, to connection: ConnectionID) {
-        send(connection) { writer in
-            ReplyHeader(xid: ReservedXID.notification, zxid: -1, error: 0).write(to: &writer)
-            writer.int(type.rawValue)
-            writer.int(3)  // SyncConnected, the only state a server reports.
-            writer.string(path)
-        }
+        effects.append(.send(connection, writer.endFrame()))
     }
 }

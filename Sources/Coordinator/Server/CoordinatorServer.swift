@@ -36,18 +36,16 @@ public final class CoordinatorServer: Sendable {
         }
         let clock = WallClock()
         var core = CoordinatorCore(configuration: configuration.core, startedAt: clock.now)
-        let log = try DurableLog.recover(
-            into: &core, logDirectory: directories.log, snapshotDirectory: directories.snapshots)
+        let settings = configuration.disk(log: directories.log, snapshots: directories.snapshots)
+        let log = try Recovery.run(into: &core, settings)
         core.finishRecovery(at: clock.now)
-        logger.info("recovered \(core.tree.nodes.count) nodes, \(core.sessions.count) sessions, zxid \(core.lastZxid)")
+        logger.info("recovered \(core.tree.count) nodes, \(core.sessions.count) sessions, zxid \(core.lastZxid)")
         let eventLoop = group.next()
         let (failures, continuation) = AsyncStream<String>.makeStream()
         let recovered = core
         let box = LogBox(log)
         let shell = try await eventLoop.submit {
-            let durable = DurableLog(
-                eventLoop: eventLoop, log: box.log, directory: directories.log,
-                snapshotDirectory: directories.snapshots)
+            let durable = DurableLog(eventLoop: eventLoop, log: box.log, settings: settings)
             let shell = CoordinatorShell(
                 core: recovered, log: durable, configuration: configuration, clock: clock, eventLoop: eventLoop,
                 failures: continuation)

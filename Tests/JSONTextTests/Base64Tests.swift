@@ -1,7 +1,7 @@
 import ServiceKit
 import Testing
 
-@testable import MesosProtocol
+@testable import JSONText
 
 @Suite("Base64 (RFC 4648)")
 struct Base64Tests {

@@ -11,17 +11,20 @@ final class ClientHandler: ChannelInboundHandler {
 
     private let shell: CoordinatorShell
     private let maximumFrame: Int
+    private let isSecure: Bool
     private var id: ConnectionID?
     private var pending = ByteBuffer()
     private var isFirst = true
+    private var isPaused = false
 
-    init(shell: CoordinatorShell, maximumFrame: Int) {
+    init(shell: CoordinatorShell, maximumFrame: Int, isSecure: Bool = false) {
         self.shell = shell
         self.maximumFrame = maximumFrame
+        self.isSecure = isSecure
     }
 
     func channelActive(context: ChannelHandlerContext) {
-        id = shell.connected(context.channel)
+        id = shell.connected(context.channel, isSecure: isSecure)
         guard id != nil else { return context.close(promise: nil) }
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
         context.eventLoop.scheduleTask(in: Self.silenceLimit) {
@@ -30,15 +33,22 @@ final class ClientHandler: ChannelInboundHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        if let id { shell.disconnected(id, context.channel) }
+        if let id { shell.disconnected(id) }
+        shell.flush()
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var buffer = unwrapInboundIn(data)
-        pending.writeBuffer(&buffer)
-        takeFrames(context)
+        if pending.readableBytes == 0 { pending = buffer } else { pending.writeBuffer(&buffer) }
+        if !isPaused { takeFrames(context) }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) { shell.flush() }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if let id, context.channel.isWritable { shell.becameWritable(id) }
     }
 
     private func takeFrames(_ context: ChannelHandlerContext) {
@@ -50,19 +60,24 @@ final class ClientHandler: ChannelInboundHandler {
             let frame = pending.readBytes(length: Int(length)) ?? []
             let first = isFirst
             isFirst = false
-            shell.received(id, frame, isFirst: first)
+            shell.received(id, frame, isFirst: first, identities: [])
             if isClogged(id, context) { return }
         }
         if pending.readableBytes == 0 { pending.clear() } else { pending.discardReadBytes() }
     }
 
-    /// Stops reading from a client that does not read its answers, until it does.
+    /// Stops reading from a client whose requests must wait, until they need not.
     private func isClogged(_ id: ConnectionID, _ context: ChannelHandlerContext) -> Bool {
         let isClogged = shell.isClogged(id) { [self] in
+            isPaused = false
             context.channel.setOption(.autoRead, value: true).whenFailure { _ in }
             takeFrames(context)
+            shell.flush()
         }
-        if isClogged { context.channel.setOption(.autoRead, value: false).whenFailure { _ in } }
+        if isClogged {
+            isPaused = true
+            context.channel.setOption(.autoRead, value: false).whenFailure { _ in }
+        }
         return isClogged
     }
 
@@ -74,6 +89,9 @@ final class ClientHandler: ChannelInboundHandler {
     }
 
     private func answer(_ word: String, _ context: ChannelHandlerContext) {
+        // It is no request of a session: what follows it is of no interest.
+        isFirst = false
+        isPaused = true
         guard let answer = shell.answer(word) else { return context.close(promise: nil) }
         let channel = context.channel
         channel.writeAndFlush(ByteBuffer(string: answer)).whenComplete { _ in channel.close(promise: nil) }

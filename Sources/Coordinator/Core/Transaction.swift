@@ -5,7 +5,7 @@ import ZooKeeperProtocol
 enum Transaction: Sendable, Equatable {
     case createSession(id: Int64, timeout: Int32, password: [UInt8])
     case closeSession(id: Int64)
-    case create(path: String, data: [UInt8]?, acl: [ACL], owner: Int64)
+    case create(path: String, data: [UInt8]?, acl: [ACL], kind: ZNodeKind)
     case delete(path: String)
     case setData(path: String, data: [UInt8]?)
     case setACL(path: String, acl: [ACL])
@@ -39,11 +39,11 @@ enum Transaction: Sendable, Equatable {
             writer.int(timeout)
             writer.buffer(password)
         case .closeSession(let id): writer.long(id)
-        case .create(let path, let data, let acl, let owner):
+        case .create(let path, let data, let acl, let kind):
             writer.string(path)
             writer.buffer(data)
             writer.vector(acl) { $1.write(to: &$0) }
-            writer.long(owner)
+            kind.write(to: &writer)
         case .delete(let path): writer.string(path)
         case .setData(let path, let data):
             writer.string(path)
@@ -66,7 +66,7 @@ enum Transaction: Sendable, Equatable {
             let path = try reader.text()
             let data = try reader.buffer()
             let acl = try reader.vector(ACL.init)
-            self = .create(path: path, data: data, acl: acl, owner: try reader.long())
+            self = .create(path: path, data: data, acl: acl, kind: try ZNodeKind(from: &reader))
         case 4: self = .delete(path: try reader.text())
         case 5:
             let path = try reader.text()
@@ -80,6 +80,31 @@ enum Transaction: Sendable, Equatable {
                     try Transaction(from: &inner, depth: 1)
                 })
         case let tag: throw JuteError("transaction type \(tag)")
+        }
+    }
+}
+
+extension ZNodeKind {
+    func write(to writer: inout JuteWriter) {
+        switch self {
+        case .persistent: writer.byte(0)
+        case .ephemeral(let session):
+            writer.byte(1)
+            writer.long(session)
+        case .container: writer.byte(2)
+        case .ttl(let milliseconds):
+            writer.byte(3)
+            writer.long(milliseconds)
+        }
+    }
+
+    init(from reader: inout JuteReader) throws(JuteError) {
+        switch try reader.byte() {
+        case 0: self = .persistent
+        case 1: self = .ephemeral(session: try reader.long())
+        case 2: self = .container
+        case 3: self = .ttl(try reader.long())
+        case let tag: throw JuteError("node kind \(tag)")
         }
     }
 }

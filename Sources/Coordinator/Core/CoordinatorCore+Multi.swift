@@ -1,0 +1,82 @@
+import ServiceKit
+import ZooKeeperProtocol
+
+extension CoordinatorCore {
+    /// All operations or none: each is decided on what those before it leave, and all are applied as one transaction.
+    mutating func multi(
+        _ xid: Int32, _ reader: inout JuteReader, _ client: Client, _ now: Timestamp
+    ) throws(JuteError) {
+        let requests = try multiRequests(&reader)
+        var pending = PendingChanges()
+        var decided: [Transaction?] = []
+        for (index, (_, request)) in requests.enumerated() {
+            switch isDiskFull ? .failure(.notReadOnly) : decide(request, client, pending) {
+            case .success(let transaction):
+                if let transaction { pending.add(transaction, tree) }
+                decided.append(transaction)
+            case .failure(let error): return multiFailed(client, xid, count: requests.count, at: index, error)
+            }
+        }
+        let results = commit(requests.map(\.1), decided, now)
+        reply(client, xid) { writer in
+            for ((code, _), result) in zip(requests, results) {
+                MultiHeader(type: code, isDone: false, error: 0).write(to: &writer)
+                result.write(to: &writer)
+            }
+            MultiHeader.end.write(to: &writer)
+        }
+    }
+
+    /// Applies the operations one by one, as each answer shows its node just after it.
+    private mutating func commit(
+        _ requests: [WriteRequest], _ decided: [Transaction?], _ now: Timestamp
+    ) -> [WriteResult] {
+        let transactions = decided.compactMap { $0 }
+        if !transactions.isEmpty {
+            lastZxid += 1
+            let entry = LogEntry(zxid: lastZxid, time: now.milliseconds, transaction: .multi(transactions))
+            effects.append(.append(entry))
+        }
+        var changes: [NodeChange] = []
+        var results: [WriteResult] = []
+        for (request, transaction) in zip(requests, decided) {
+            if let transaction { changes += apply(transaction, zxid: lastZxid, time: now.milliseconds) }
+            results.append(result(of: request, transaction))
+        }
+        for change in changes { notify(change) }
+        return results
+    }
+
+    private func multiRequests(_ reader: inout JuteReader) throws(JuteError) -> [(Int32, WriteRequest)] {
+        var requests: [(Int32, WriteRequest)] = []
+        while true {
+            let header = try MultiHeader(from: &reader)
+            if header.isDone { return requests }
+            guard let operation = OperationCode(rawValue: header.type), operation != .setACL else {
+                throw JuteError("operation \(header.type) in a multi")
+            }
+            let request = try WriteRequest(operation, from: &reader)
+            if case .create(let creation) = request, creation.timeToLive == nil,
+                CreateMode(rawValue: creation.flags)?.hasTTL == true
+            {
+                throw JuteError("a node with a time to live, but none given")
+            }
+            requests.append((header.type, request))
+        }
+    }
+
+    /// Operations before the failing one carry 0, later ones "runtime inconsistency".
+    private mutating func multiFailed(
+        _ client: Client, _ xid: Int32, count: Int, at index: Int, _ error: ZooKeeperErrorCode
+    ) {
+        reply(client, xid) { writer in
+            for position in 0..<count {
+                let code: ZooKeeperErrorCode =
+                    position < index ? .ok : position == index ? error : .runtimeInconsistency
+                MultiHeader(type: -1, isDone: false, error: code.rawValue).write(to: &writer)
+                writer.int(code.rawValue)
+            }
+            MultiHeader.end.write(to: &writer)
+        }
+    }
+}

@@ -1,0 +1,25 @@
+/// Where the log and the snapshots are, and how large they get.
+struct DiskSettings: Sendable {
+    let logDirectory: String
+    let snapshotDirectory: String
+    /// Bytes of a segment that is prepared ahead (`preAllocSize`).
+    var segmentSize = 64 << 20
+    /// Bytes of log after which a snapshot is due.
+    var snapshotBytes = 64 << 20
+    /// How many snapshots are kept, with the log behind the oldest (`autopurge.snapRetainCount`).
+    var retainedSnapshots = 3
+    /// What must be left in the log to take another request in: it may be as long as a frame, and its entry longer.
+    var reserve = 1 << 20
+
+    /// Removes the snapshots beyond those kept, and segments all of whose entries every kept snapshot holds.
+    func removeObsolete() {
+        let snapshots = Snapshot.files(in: snapshotDirectory)
+        for file in snapshots.dropLast(retainedSnapshots) { LogFile.remove(file) }
+        guard let oldest = snapshots.suffix(retainedSnapshots).first, let zxid = WriteAheadLog.firstZxid(of: oldest)
+        else { return }
+        let segments = WriteAheadLog.segments(in: logDirectory)
+        for (segment, next) in zip(segments, segments.dropFirst()) {
+            if let first = WriteAheadLog.firstZxid(of: next), first <= zxid + 1 { LogFile.remove(segment) }
+        }
+    }
+}

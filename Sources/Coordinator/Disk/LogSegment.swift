@@ -1,0 +1,73 @@
+import ZooKeeperProtocol
+
+/// A segment of the log as it is read back.
+struct LogSegment: Sendable {
+    let path: String
+    let entries: [LogEntry]
+    /// Where the last whole batch ends; what lies behind it was being written when a crash came.
+    let end: Int
+    let isTorn: Bool
+
+    /// A batch that a crash cut short ends the newest segment; any other damage is an error that names the file and the
+    /// offset.
+    init(reading path: String, isNewest: Bool) throws(LogError) {
+        self.path = path
+        guard let content = LogFile.wholeFile(path) else { throw .system("read", path) }
+        guard content.starts(with: WriteAheadLog.magic), content.count >= WriteAheadLog.headerSize else {
+            // Not even the header of a new segment was written.
+            guard isNewest, content.allSatisfy({ $0 == 0 }) || WriteAheadLog.magic.starts(with: content) else {
+                throw LogError(description: "\(path): not a log of this version: refusing to read it")
+            }
+            (entries, end, isTorn) = ([], 0, true)
+            return
+        }
+        let salt = Self.number(content, WriteAheadLog.magic.count)
+        var entries: [LogEntry] = []
+        var offset = WriteAheadLog.headerSize
+        while let batch = Self.batch(content, at: offset, salt: salt) {
+            entries += try Self.entries(batch, path: path, at: offset)
+            offset += 8 + batch.count
+        }
+        let used = (content.lastIndex { $0 != 0 } ?? 0) + 1
+        (self.entries, end, isTorn) = (entries, offset, offset < used)
+        guard isTorn else { return }
+        // What a crash cut short is the last there is; a whole batch behind it was written before the damage.
+        let isTail = isNewest && !(offset + 1..<used).contains { Self.batch(content, at: $0, salt: salt) != nil }
+        guard isTail else {
+            throw LogError(
+                description: "\(path): damaged record at offset \(offset) before later ones: restore the directory "
+                    + "from a copy, or move it away to start empty")
+        }
+    }
+
+    /// The entries of the whole batch at an offset, still framed; nil for anything else.
+    private static func batch(_ content: [UInt8], at offset: Int, salt: UInt32) -> ArraySlice<UInt8>? {
+        guard offset + 8 <= content.count else { return nil }
+        let length = Int(number(content, offset))
+        let end = offset + 8 + length
+        guard length > 0, end <= content.count else { return nil }
+        let checksum = content.withUnsafeBytes { raw in
+            Checksum.crc32c(UnsafeRawBufferPointer(rebasing: raw[(offset + 8)..<end]), seed: salt)
+        }
+        return checksum == number(content, offset + 4) ? content[(offset + 8)..<end] : nil
+    }
+
+    private static func entries(
+        _ batch: ArraySlice<UInt8>, path: String, at offset: Int
+    ) throws(LogError) -> [LogEntry] {
+        var reader = JuteReader(batch)
+        var entries: [LogEntry] = []
+        do {
+            while !reader.isAtEnd { entries.append(try LogEntry(try reader.buffer() ?? [])) }
+        } catch {
+            throw LogError(
+                description: "\(path): the batch at offset \(offset) is whole, but not of this version (\(error)): use "
+                    + "the version that wrote it")
+        }
+        return entries
+    }
+
+    private static func number(_ content: [UInt8], _ offset: Int) -> UInt32 {
+        content[offset..<offset + 4].reduce(0) { $0 << 8 | UInt32($1) }
+    }
+}

@@ -1,0 +1,63 @@
+import Logging
+
+/// Brings back the state that the disk holds.
+enum Recovery {
+    /// Reads snapshot and log into a core, and starts a new segment.
+    static func run(into core: inout CoordinatorCore, _ settings: DiskSettings) throws(LogError) -> WriteAheadLog {
+        LogFile.remove("\(settings.logDirectory)/\(WriteAheadLog.preparedName)")
+        try readSnapshot(into: &core, settings)
+        let segments = WriteAheadLog.segments(in: settings.logDirectory)
+        for (index, path) in segments.enumerated() {
+            // All of its entries are in the snapshot: the next one begins where that ends, or before.
+            if index + 1 < segments.count, let next = WriteAheadLog.firstZxid(of: segments[index + 1]),
+                next <= core.lastZxid + 1
+            {
+                continue
+            }
+            let segment = try LogSegment(reading: path, isNewest: index == segments.count - 1)
+            try replay(segment, into: &core)
+            // What a crash tore off must not stay before the next segment as damage in the middle.
+            if segment.entries.isEmpty {
+                LogFile.remove(path)
+            } else if segment.isTorn {
+                try LogFile.cut(path, to: segment.end)
+            }
+        }
+        let log = WriteAheadLog(directory: settings.logDirectory)
+        try log.startSegment(zxid: core.lastZxid + 1, size: max(WriteAheadLog.firstSize, 3 * settings.reserve))
+        return log
+    }
+
+    /// The newest snapshot that is whole; the log behind older ones is kept for the case that one is not.
+    private static func readSnapshot(into core: inout CoordinatorCore, _ settings: DiskSettings) throws(LogError) {
+        let files = Snapshot.files(in: settings.snapshotDirectory)
+        var failure: LogError?
+        for path in files.reversed() {
+            do {
+                let snapshot = try SnapshotReader(path)
+                core.tree = snapshot.tree
+                core.sessions = snapshot.sessions
+                core.lastZxid = snapshot.zxid
+                if let failure {
+                    Logger(label: "coordinator").error("\(failure): going on from \(path) and the log behind it")
+                }
+                return
+            } catch {
+                failure = failure ?? error
+            }
+        }
+        if let failure { throw failure }
+    }
+
+    private static func replay(_ segment: LogSegment, into core: inout CoordinatorCore) throws(LogError) {
+        for entry in segment.entries where entry.zxid > core.lastZxid {
+            guard entry.zxid == core.lastZxid + 1 else {
+                throw LogError(
+                    description: "\(segment.path): begins at zxid 0x\(String(entry.zxid, radix: 16)), but what comes "
+                        + "before it ends at 0x\(String(core.lastZxid, radix: 16)): a snapshot or a part of the log is "
+                        + "missing; restore it from a copy, or move the directory away to start empty")
+            }
+            core.recover(entry)
+        }
+    }
+}

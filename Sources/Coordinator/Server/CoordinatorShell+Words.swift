@@ -1,0 +1,176 @@
+import ServiceKit
+import ZooKeeperProtocol
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Musl
+#endif
+
+/// What a server tells of itself in text, in the formats of ZooKeeper's commands.
+extension CoordinatorShell {
+    static let versionLine = "\(FourLetterWord.version), built on 2026-11-22 00:00 UTC"
+
+    /// The answer to a four-letter word, or nil for an unknown one.
+    func answer(_ text: String) -> String? {
+        guard let word = FourLetterWord(rawValue: text) else { return nil }
+        guard configuration.fourLetterWords.contains(text) else {
+            return "\(text) is not executed because it is not in the whitelist.\n"
+        }
+        switch word {
+        case .ruok: return "imok"
+        case .isro: return "rw"
+        case .gtmk, .stmk: return "306"  // Tracing, which this server does not have, at its default.
+        case .hash: return ""
+        case .envi: return "Environment:\n" + environment.map { "\($0.0)=\($0.1)\n" }.joined()
+        case .conf: return settings.map { "\($0.0)=\($0.1)\n" }.joined()
+        case .srvr: return "Zookeeper version: \(Self.versionLine)\n" + summary
+        case .stat:
+            let clients = sortedConnections.map { " \(place($0))(\(traffic($0)))\n" }.joined()
+            return "Zookeeper version: \(Self.versionLine)\nClients:\n\(clients)\n" + summary
+        case .cons: return sortedConnections.map { " \(place($0))(\(details($0)))\n" }.joined() + "\n"
+        case .crst:
+            resetConnectionStatistics()
+            return "Connection stats reset.\n"
+        case .srst:
+            statistics.reset()
+            return "Server stats reset.\n"
+        case .dirs: return "datadir_size: \(sizes.data)\nlogdir_size: \(sizes.log)\n"
+        case .dump: return dump
+        case .mntr: return figures.map { "zk_\($0.0)\t\($0.1)\n" }.joined()
+        case .wchs:
+            return "\(core.watches.watched.count) connections watching \(core.watches.pathCount) paths\n"
+                + "Total watches:\(core.watches.count)\n"
+        case .wchc: return watchesBySession.map { "0x\($0)\n" + $1.map { "\t\($0)\n" }.joined() }.joined() + "\n"
+        case .wchp: return watchesByPath.map { "\($0)\n" + $1.map { "\t0x\($0)\n" }.joined() }.joined() + "\n"
+        }
+    }
+
+    var sortedConnections: [ClientConnection] { connections.values.sorted { $0.id.number < $1.id.number } }
+
+    private func place(_ connection: ClientConnection) -> String { "/\(connection.address):\(connection.port)[1]" }
+
+    private func traffic(_ connection: ClientConnection) -> String {
+        "queued=\(connection.answers.count),recved=\(connection.received),sent=\(connection.sent)"
+    }
+
+    private func details(_ connection: ClientConnection) -> String {
+        guard let id = core.sessionOf[connection.id], let session = core.sessions[id] else {
+            return traffic(connection)
+        }
+        let latency = connection.latency
+        return traffic(connection) + ",sid=0x\(Self.hex(id)),lop=\(connection.lastOperation),"
+            + "est=\(connection.establishedAt.milliseconds),to=\(session.timeout),lcxid=0x\(Self.hex(connection.lastXid)),"
+            + "lzxid=0x\(Self.hex(connection.lastZxid)),lresp=\(connection.lastResponse.milliseconds),"
+            + "llat=\(Int(connection.lastLatency)),minlat=\(Int(latency.minimum)),avglat=\(Int(latency.average)),"
+            + "maxlat=\(Int(latency.maximum))"
+    }
+
+    static func hex<T: FixedWidthInteger & SignedInteger>(_ number: T) -> String where T.Magnitude: UnsignedInteger {
+        String(T.Magnitude(truncatingIfNeeded: number), radix: 16)
+    }
+
+    private var summary: String {
+        let latency = statistics.latency
+        let average = (latency.average * 10_000).rounded() / 10_000
+        return """
+            Latency min/avg/max: \(Int(latency.minimum))/\(average)/\(Int(latency.maximum))
+            Received: \(statistics.received)
+            Sent: \(statistics.sent)
+            Connections: \(connections.count)
+            Outstanding: \(outstanding)
+            Zxid: 0x\(Self.hex(core.lastZxid))
+            Mode: standalone
+            Node count: \(core.tree.count + 1)
+
+            """
+    }
+
+    private var dump: String {
+        var text = "SessionTracker dump:\n"
+        let byDeadline = Dictionary(grouping: core.sessions) { $0.value.deadline }
+        text += "Session Sets (\(byDeadline.count))/(\(core.sessions.count)):\n"
+        for (deadline, sessions) in byDeadline.sorted(by: { $0.key < $1.key }) {
+            text += "\(sessions.count) expire at \(deadline.milliseconds):\n"
+            for id in sessions.map(\.key).sorted() { text += "\t0x\(Self.hex(id))\n" }
+        }
+        text += "ephemeral nodes dump:\nSessions with Ephemerals (\(core.tree.ephemerals.count)):\n"
+        for (id, nodes) in core.tree.ephemerals.sorted(by: { $0.key < $1.key }) {
+            text += "0x\(Self.hex(id)):\n"
+            for path in nodes.map({ core.tree.path(of: $0) }).sorted() { text += "\t\(path)\n" }
+        }
+        return text + "Connections dump:\nConnections Sets (1)/(\(connections.count)):\n"
+    }
+
+    /// Session (as hex) and watched paths.
+    var watchesBySession: [(String, [String])] {
+        core.watches.watched.compactMap { connection, keys in
+            guard let session = core.sessionOf[connection] else { return nil }
+            return (Self.hex(session), Set(keys.map(\.path)).sorted().map(\.text))
+        }.sorted { $0.0 < $1.0 }
+    }
+
+    /// Path and watching sessions (as hex).
+    var watchesByPath: [(String, [String])] {
+        var found: [ZNodeName: Set<String>] = [:]
+        for (key, watchers) in core.watches.watchers {
+            for connection in watchers.keys {
+                if let session = core.sessionOf[connection] { found[key.path, default: []].insert(Self.hex(session)) }
+            }
+        }
+        return found.sorted { $0.key < $1.key }.map { ($0.key.text, $0.value.sorted()) }
+    }
+
+    var environment: [(String, String)] {
+        [
+            ("zookeeper.version", Self.versionLine), ("host.name", Hostname.machine), ("java.version", "none"),
+            ("os.name", "Linux"), ("user.dir", String(cString: getcwd(nil, 0))),
+        ]
+    }
+
+    var sizes: (data: Int, log: Int) {
+        (
+            SmallFile.size(ofFilesIn: "\(configuration.dataDirectory)/coordinator"),
+            SmallFile.size(ofFilesIn: "\(configuration.logDirectory)/coordinator")
+        )
+    }
+
+    var settings: [(String, String)] {
+        let limits = configuration.core
+        return [
+            ("clientPort", "\(configuration.clientPort)"), ("secureClientPort", "-1"),
+            ("dataDir", "\(configuration.dataDirectory)/coordinator"), ("dataDirSize", "\(sizes.data)"),
+            ("dataLogDir", "\(configuration.logDirectory)/coordinator"), ("dataLogSize", "\(sizes.log)"),
+            ("tickTime", "\(configuration.tickTime)"),
+            ("maxClientCnxns", "\(configuration.maximumClientConnections)"),
+            ("minSessionTimeout", "\(limits.minimumSessionTimeout)"),
+            ("maxSessionTimeout", "\(limits.maximumSessionTimeout)"), ("clientPortListenBacklog", "-1"),
+            ("serverId", "\(configuration.serverID)"),
+        ]
+    }
+
+    /// What `mntr`, the administrator's server and Prometheus tell: names as in `mntr`, without `zk_`.
+    var figures: [(String, String)] {
+        let latency = statistics.latency
+        let descriptors = SmallFile.names(in: "/proc/self/fd").count
+        var limit = rlimit()
+        getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        return [
+            ("version", Self.versionLine), ("server_state", "standalone"),
+            ("peer_state", "standalone"),
+            ("ephemerals_count", "\(core.tree.ephemerals.values.reduce(0) { $0 + $1.count })"),
+            ("num_alive_connections", "\(connections.count)"),
+            ("avg_latency", "\((latency.average * 10_000).rounded() / 10_000)"),
+            ("min_latency", "\(Int(latency.minimum))"), ("max_latency", "\(Int(latency.maximum))"),
+            ("outstanding_requests", "\(outstanding)"), ("znode_count", "\(core.tree.count + 1)"),
+            ("watch_count", "\(core.watches.count)"), ("global_sessions", "\(core.sessions.count)"),
+            ("local_sessions", "0"), ("approximate_data_size", "\(core.tree.size)"),
+            ("open_file_descriptor_count", "\(descriptors)"), ("max_file_descriptor_count", "\(limit.rlim_cur)"),
+            ("packets_received", "\(statistics.received)"), ("packets_sent", "\(statistics.sent)"),
+            ("uptime", "\((clock.now - statistics.startedAt).inMilliseconds)"),
+            ("last_client_response_size", "-1"), ("max_client_response_size", "-1"),
+            ("min_client_response_size", "-1"), ("auth_failed_count", "0"), ("non_mtls_local_conn_count", "0"),
+            ("connection_drop_probability", "0.0"),
+        ]
+    }
+}

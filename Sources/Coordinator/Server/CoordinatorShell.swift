@@ -1,0 +1,299 @@
+import DequeModule
+import Logging
+import NIOCore
+import NIOPosix
+import ServiceKit
+import ZooKeeperProtocol
+
+/// Carries out what the core decides: answers wait here until what they tell of is on disk. Confined to its event
+/// loop.
+final class CoordinatorShell {
+    /// Answers of one client beyond this stop the reading of its requests.
+    private static let maximumUnread = 4 << 20
+    /// A client that lets this many bytes pile up, of events that it asked for and does not read, is cut off.
+    private static let maximumBacklog = 64 << 20
+    /// How many watchers hear of a change before other clients have their turn.
+    private static let eventsAtOnce = 256
+    /// What a client has to read the last answer before its connection closes.
+    private static let closingTime = TimeAmount.seconds(5)
+
+    private(set) var core: CoordinatorCore
+    let log: DurableLog
+    let configuration: CoordinatorConfiguration
+    let clock: WallClock
+    private let eventLoop: any EventLoop
+    private let failures: AsyncStream<String>.Continuation
+    private let logger = Logger(label: "coordinator")
+    private(set) var connections: [ConnectionID: ClientConnection] = [:]
+    private var perAddress: [String: Int] = [:]
+    private var nextConnection: UInt64 = 1
+    private var ticker: RepeatedTask?
+    private var randomness = SystemRandomNumberGenerator()
+    /// Connections with answers that may leave; that wait for the disk with a reply; that wait with events alone.
+    private var ready: [ClientConnection] = []
+    private var blocked: [ClientConnection] = []
+    private var backlog = Deque<ClientConnection>()
+    private var isDraining = false
+    private var clogged: [ConnectionID: ClientConnection] = [:]
+    /// Writes that are not on disk yet.
+    var outstanding: Int { Int(log.appended - log.synced) }
+    var statistics: ServerStatistics
+
+    init(
+        core: CoordinatorCore, log: DurableLog, configuration: CoordinatorConfiguration, clock: WallClock,
+        eventLoop: any EventLoop, failures: AsyncStream<String>.Continuation
+    ) {
+        self.core = core
+        self.log = log
+        self.configuration = configuration
+        self.clock = clock
+        self.eventLoop = eventLoop
+        self.failures = failures
+        statistics = ServerStatistics(startedAt: clock.now)
+    }
+
+    func start() {
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        log.onSynced = { bound.value.synced() }
+        log.onFailure = { bound.value.failed($0) }
+        let interval = TimeAmount.milliseconds(Int64(min(1000, max(50, configuration.tickTime / 2))))
+        ticker = eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { _ in
+            let shell = bound.value
+            shell.handle(.tick)
+            shell.flush()
+            shell.log.tick { Snapshot(shell.core) }
+        }
+    }
+
+    /// Ends the connections and returns the threads that are left to stop.
+    func stop() -> [NIOThreadPool] {
+        ticker?.cancel()
+        for connection in connections.values { connection.channel.close(promise: nil) }
+        failures.finish()
+        return log.threads
+    }
+
+    /// Nil when the address, or this server, has as many connections as it may.
+    func connected(_ channel: any Channel, isSecure: Bool) -> ConnectionID? {
+        let address = channel.remoteAddress?.ipAddress ?? ""
+        let limit = configuration.maximumClientConnections
+        guard limit == 0 || perAddress[address, default: 0] < limit else {
+            logger.warning("too many connections from \(address): the limit maxClientCnxns is \(limit)")
+            return nil
+        }
+        let total = configuration.maximumConnections
+        guard total == 0 || connections.count < total else {
+            logger.warning("too many connections: the limit maxCnxns is \(total)")
+            return nil
+        }
+        perAddress[address, default: 0] += 1
+        let id = ConnectionID(number: nextConnection)
+        nextConnection += 1
+        connections[id] = ClientConnection(id: id, channel: channel, isSecure: isSecure, now: clock.now)
+        return id
+    }
+
+    func received(_ id: ConnectionID, _ frame: [UInt8], isFirst: Bool, identities: Set<Identity>) {
+        guard let connection = connections[id] else { return }
+        statistics.received += 1
+        connection.received += 1
+        guard isFirst else {
+            connection.note(request: frame)
+            return handle(.request(id, frame))
+        }
+        var reader = JuteReader(frame)
+        guard let request = try? ConnectRequest(from: &reader) else {  // No client of the protocol: nothing to tell it.
+            return connection.channel.close(promise: nil)
+        }
+        connection.lastOperation = "SESS"
+        let password = (0..<16).map { _ in UInt8.random(in: .min ... .max, using: &randomness) }
+        let address = Identity(scheme: "ip", id: connection.address)
+        handle(.connect(id, request, password: password, identities: identities.union([address])))
+    }
+
+    func disconnected(_ id: ConnectionID) {
+        guard let connection = connections.removeValue(forKey: id) else { return }
+        clogged[id] = nil
+        connection.answers = []
+        perAddress[connection.address, default: 1] -= 1
+        if perAddress[connection.address] == 0 { perAddress[connection.address] = nil }
+        handle(.disconnected(id))
+    }
+
+    func resetConnectionStatistics() {
+        for connection in connections.values { connection.resetStatistics() }
+    }
+
+    private func handle(_ event: CoordinatorEvent) {
+        let isFull = log.admission == .full
+        if isFull != core.isDiskFull { _ = core.handle(.diskFull(isFull), at: clock.now) }
+        let now = clock.now
+        for effect in core.handle(event, at: now) {
+            switch effect {
+            case .append(let entry): log.append(entry)
+            case .send(let id, let frame): queue(id, frame, now, isReply: true)
+            case .notify(let ids, let frame): for id in ids { queue(id, frame, now, isReply: false) }
+            case .close(let id): queue(id, [], now, isReply: false, closes: true)
+            case .warn(let text): logger.warning("\(text)")
+            }
+        }
+    }
+
+    /// Without its log a coordinator can promise nothing: no answer leaves any more.
+    private func failed(_ error: any Error) {
+        logger.critical("the log cannot be written, stopping: \(error)")
+        for connection in connections.values { connection.channel.close(promise: nil) }
+        failures.yield("\(error)")
+        failures.finish()
+    }
+}
+
+// How answers leave.
+extension CoordinatorShell {
+    fileprivate func queue(_ id: ConnectionID, _ frame: [UInt8], _ now: Timestamp, isReply: Bool, closes: Bool = false)
+    {
+        guard let connection = connections[id], !connection.isClosing else { return }
+        connection.queuedBytes += frame.count
+        connection.isClosing = closes
+        connection.answers.append(
+            .init(needs: log.appended, frame: frame, receivedAt: now, isReply: isReply, closes: closes))
+        if log.appended <= log.synced {
+            makeReady(connection)
+        } else if isReply || closes {
+            guard !connection.isBlocked else { return }
+            connection.isBlocked = true
+            blocked.append(connection)
+        } else if !connection.isBacklogged {
+            connection.isBacklogged = true
+            backlog.append(connection)
+        }
+    }
+
+    private func makeReady(_ connection: ClientConnection) {
+        guard !connection.isReady else { return }
+        connection.isReady = true
+        ready.append(connection)
+    }
+
+    /// Sends what may leave. Call when the requests that came together are taken in.
+    func flush() {
+        while !ready.isEmpty {
+            let connections = ready
+            ready = []
+            for connection in connections {
+                connection.isReady = false
+                send(connection)
+            }
+        }
+        resumeClogged()
+    }
+
+    /// More of the log is on disk: those who wait for an answer come before those who watch.
+    private func synced() {
+        let waiting = blocked
+        blocked = []
+        for connection in waiting {
+            connection.isBlocked = false
+            makeReady(connection)
+            if let last = connection.answers.last, last.needs > log.synced {
+                connection.isBlocked = true
+                blocked.append(connection)
+            }
+        }
+        flush()
+        drain()
+    }
+
+    /// Tells watchers, some at a time.
+    private func drain() {
+        guard !isDraining else { return }
+        for _ in 0..<Self.eventsAtOnce {
+            guard let connection = backlog.first else { return }
+            // The rest waits for the disk as well: what came later is synced later.
+            if let first = connection.answers.first, first.needs > log.synced { return }
+            backlog.removeFirst()
+            connection.isBacklogged = false
+            send(connection)
+            guard let last = connection.answers.last, last.needs > log.synced else { continue }
+            connection.isBacklogged = true
+            backlog.append(connection)
+        }
+        guard !backlog.isEmpty else { return }
+        isDraining = true
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        eventLoop.execute {
+            bound.value.isDraining = false
+            bound.value.drain()
+        }
+    }
+
+    /// Hands a connection's answers that are due to its channel, with one flush.
+    private func send(_ connection: ClientConnection) {
+        guard connection.channel.isWritable else { return cutOffIfStuck(connection) }
+        let now = clock.now
+        var buffer: ByteBuffer?
+        var closes = false
+        while let answer = connection.answers.first, answer.needs <= log.synced, !closes {
+            connection.answers.removeFirst()
+            connection.queuedBytes -= answer.frame.count
+            closes = answer.closes
+            if buffer == nil { buffer = connection.channel.allocator.buffer(capacity: answer.frame.count) }
+            buffer?.writeBytes(answer.frame)
+            if !answer.frame.isEmpty { account(answer, connection, now) }
+        }
+        guard let buffer else { return }
+        guard closes else { return connection.channel.writeAndFlush(buffer, promise: nil) }
+        let channel = connection.channel
+        channel.writeAndFlush(buffer).whenComplete { _ in channel.close(promise: nil) }
+        eventLoop.scheduleTask(in: Self.closingTime) { channel.close(promise: nil) }
+    }
+
+    private func cutOffIfStuck(_ connection: ClientConnection) {
+        guard connection.queuedBytes > Self.maximumBacklog else { return }
+        logger.warning("\(connection.address):\(connection.port) does not read its events: closing its connection")
+        connection.channel.close(promise: nil)
+    }
+
+    private func account(_ answer: ClientConnection.Answer, _ connection: ClientConnection, _ now: Timestamp) {
+        statistics.sent += 1
+        connection.sent += 1
+        guard answer.isReply else { return }
+        let milliseconds = (now - answer.receivedAt).inSeconds * 1000
+        statistics.latency.add(milliseconds)
+        connection.latency.add(milliseconds)
+        connection.lastLatency = milliseconds
+        connection.lastResponse = now
+        connection.lastZxid = core.lastZxid
+    }
+
+    /// Whether no more of a client's requests are taken for now: it does not read its answers, or the disk does not
+    /// keep up with everybody. `resume` is called when they are taken again.
+    func isClogged(_ id: ConnectionID, resume: @escaping () -> Void) -> Bool {
+        guard let connection = connections[id], mustWait(connection) else { return false }
+        connection.resume = resume
+        clogged[id] = connection
+        return true
+    }
+
+    private func mustWait(_ connection: ClientConnection) -> Bool {
+        connection.queuedBytes > Self.maximumUnread || !connection.channel.isWritable
+            || outstanding > configuration.outstandingLimit || log.admission == .congested
+    }
+
+    /// A client has read some of its answers.
+    func becameWritable(_ id: ConnectionID) {
+        guard let connection = connections[id] else { return }
+        send(connection)
+        resumeClogged()
+    }
+
+    private func resumeClogged() {
+        guard !clogged.isEmpty else { return }
+        for (id, connection) in clogged where !mustWait(connection) {
+            guard let resume = connection.resume else { continue }
+            clogged[id] = nil
+            connection.resume = nil
+            resume()
+        }
+    }
+}

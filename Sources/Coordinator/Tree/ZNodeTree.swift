@@ -1,0 +1,298 @@
+import ZooKeeperProtocol
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Musl
+#endif
+
+/// All nodes, in pages that copies of the tree share until one of them changes: a copy is a snapshot that costs next to
+/// nothing. Changes come as decided transactions and never fail.
+struct ZNodeTree: Sendable {
+    static let root: ZNodeIndex = 0
+    static let pageBits: ZNodeIndex = 8
+    static let pageSize: ZNodeIndex = 1 << pageBits
+
+    private(set) var pages: [[ZNodeRecord]] = []
+    private var free: [ZNodeIndex] = []
+    private var paths = PathTable()
+    private(set) var acls = ACLTable()
+    private(set) var ephemerals: [Int64: Set<ZNodeIndex>] = [:]
+    /// Container and TTL nodes: what the periodic cleaning looks at.
+    private(set) var mortals: Set<ZNodeIndex> = []
+    var quotas = QuotaTable()
+    /// Bytes of all paths and data: what ZooKeeper calls the approximate data size.
+    private(set) var size = 0
+
+    /// The tree of a new server. `config` may be read by all and written by the super user alone.
+    init() {
+        self.init(empty: ())
+        for (path, acl) in [
+            ("/zookeeper", ACL.open), ("/zookeeper/quota", ACL.open),
+            ("/zookeeper/config", [ACL(permissions: Permission.read, scheme: "world", id: "anyone")]),
+        ] {
+            var stat = Stat()
+            stat.version = path == "/zookeeper/config" ? -1 : 0
+            restore(path, data: [], acl: acl, stat, createdChildren: 0, kind: .persistent)
+        }
+    }
+
+    /// Nothing but a root.
+    init(empty: Void) {
+        let root = allocate()
+        self[root].content = withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 1) { name in
+            NodeContent.make(
+                name: UnsafeBufferPointer(rebasing: name[..<0]), data: UnsafeRawBufferPointer(start: nil, count: 0))
+        }
+        self[root].acl = acls.retain(ACL.open)
+    }
+
+    /// How many nodes there are, the root among them.
+    var count: Int { paths.count + 1 }
+
+    subscript(index: ZNodeIndex) -> ZNodeRecord {
+        _read { yield pages[Int(index >> Self.pageBits)][Int(index & (Self.pageSize - 1))] }
+        _modify { yield &pages[Int(index >> Self.pageBits)][Int(index & (Self.pageSize - 1))] }
+    }
+
+    func find(_ path: String) -> ZNodeIndex? {
+        var path = path
+        return path.withUTF8 { find($0) }
+    }
+
+    private func find(_ path: UnsafeBufferPointer<UInt8>) -> ZNodeIndex? {
+        if path.count == 1, path[0] == UInt8(ascii: "/") { return Self.root }
+        guard path.count > 1 else { return nil }
+        return paths.first(PathTable.hash(path)) { matches($0, path) }
+    }
+
+    /// Whether a node has this path, from its last component upwards.
+    private func matches(_ index: ZNodeIndex, _ path: UnsafeBufferPointer<UInt8>) -> Bool {
+        var index = index
+        var end = path.count
+        while index != Self.root {
+            let record = self[index]
+            let isSame = record.content?.withName { name in
+                guard end > name.count, path[end - name.count - 1] == UInt8(ascii: "/"), let base = path.baseAddress,
+                    let own = name.baseAddress
+                else { return false }
+                return memcmp(base + end - name.count, own, name.count) == 0
+            }
+            guard isSame == true, let length = record.content?.nameLength else { return false }
+            end -= length + 1
+            index = record.parent
+        }
+        return end == 0
+    }
+
+    func path(of index: ZNodeIndex) -> String {
+        guard index != Self.root else { return "/" }
+        var names: [String] = []
+        var index = index
+        while index != Self.root {
+            names.append(self[index].content?.name ?? "")
+            index = self[index].parent
+        }
+        return names.reversed().reduce(into: "") { $0 += "/" + $1 }
+    }
+
+    /// The children in the order of their creation.
+    func forEachChild(of index: ZNodeIndex, _ body: (ZNodeIndex) -> Void) {
+        let first = self[index].firstChild
+        guard first != ZNodeRecord.none else { return }
+        var child = first
+        repeat {
+            body(child)
+            child = self[child].nextSibling
+        } while child != first
+    }
+
+    /// How many nodes there are below a node.
+    func descendants(of index: ZNodeIndex) -> Int {
+        var count = 0
+        var open = [index]
+        while let next = open.popLast() {
+            forEachChild(of: next) { child in
+                count += 1
+                if self[child].childCount > 0 { open.append(child) }
+            }
+        }
+        return count
+    }
+
+    func acl(of index: ZNodeIndex) -> [ACL] { acls[self[index].acl] }
+}
+
+// What changes the tree.
+extension ZNodeTree {
+    private mutating func allocate() -> ZNodeIndex {
+        if let index = free.popLast() { return index }
+        let index = ZNodeIndex(
+            pages.isEmpty ? 0 : (pages.count - 1) * Int(Self.pageSize) + pages[pages.count - 1].count)
+        if index & (Self.pageSize - 1) == 0 {
+            pages.append([])
+            pages[pages.count - 1].reserveCapacity(Int(Self.pageSize))
+        }
+        pages[pages.count - 1].append(ZNodeRecord())
+        return index
+    }
+
+    mutating func create(_ path: String, data: [UInt8]?, acl: [ACL], kind: ZNodeKind, zxid: Int64, time: Int64) {
+        var stat = Stat()
+        (stat.czxid, stat.mzxid, stat.pzxid, stat.ctime, stat.mtime) = (zxid, zxid, zxid, time, time)
+        guard let index = restore(path, data: data, acl: acl, stat, createdChildren: 0, kind: kind) else { return }
+        let parent = self[index].parent
+        self[parent].createdChildren &+= 1
+        self[parent].pzxid = zxid
+    }
+
+    /// Adds a node as a snapshot has it, below a parent that is there; nothing of the parent's but its children changes.
+    @discardableResult
+    mutating func restore(
+        _ path: String, data: [UInt8]?, acl: [ACL], _ stat: Stat, createdChildren: Int32, kind: ZNodeKind
+    ) -> ZNodeIndex? {
+        guard let parentPath = ZNodePath.parent(of: path), let parent = find(parentPath) else { return nil }
+        var name = ZNodePath.name(of: path)
+        let content = name.withUTF8 { name in
+            guard let data else { return NodeContent.make(name: name, data: nil) }
+            return data.withUnsafeBytes { NodeContent.make(name: name, data: $0) }
+        }
+        var path = path
+        let (hash, length) = path.withUTF8 { (PathTable.hash($0), $0.count) }
+        return add(content, below: parent, hash: hash, pathLength: length, acl: acls.retain(acl)) { record in
+            record.set(stat, createdChildren: createdChildren, kind: kind)
+        }
+    }
+
+    /// Adds a node whose path has this hash and length.
+    mutating func add(
+        _ content: NodeContent, below parent: ZNodeIndex, hash: UInt32, pathLength: Int, acl: ACLTable.ID,
+        _ fill: (inout ZNodeRecord) -> Void
+    ) -> ZNodeIndex {
+        let index = allocate()
+        var record = ZNodeRecord()
+        record.content = content
+        record.parent = parent
+        record.acl = acl
+        fill(&record)
+        link(index, &record)
+        self[index] = record
+        paths.insert(index, hash: hash)
+        adopt(index, record.kind)
+        size += pathLength + content.dataLength
+        return index
+    }
+
+    /// Takes an access control list into use by one more node.
+    mutating func retain(acl: [ACL]) -> ACLTable.ID { acls.retain(acl) }
+
+    /// The same for a list that is known by its number.
+    mutating func retain(_ acl: ACLTable.ID) -> ACLTable.ID {
+        acls.retain(acl)
+        return acl
+    }
+
+    mutating func reserve(nodes: Int) { paths.reserve(nodes) }
+
+    private mutating func link(_ index: ZNodeIndex, _ record: inout ZNodeRecord) {
+        let first = self[record.parent].firstChild
+        if first == ZNodeRecord.none {
+            record.nextSibling = index
+            record.previousSibling = index
+            self[record.parent].firstChild = index
+        } else {
+            let last = self[first].previousSibling
+            record.nextSibling = first
+            record.previousSibling = last
+            self[last].nextSibling = index
+            self[first].previousSibling = index
+        }
+        self[record.parent].childCount += 1
+    }
+
+    private mutating func adopt(_ index: ZNodeIndex, _ kind: ZNodeKind) {
+        switch kind {
+        case .persistent: break
+        case .ephemeral(let session): ephemerals[session, default: []].insert(index)
+        case .container, .ttl: mortals.insert(index)
+        }
+    }
+
+    mutating func delete(_ path: String, zxid: Int64) {
+        guard let index = find(path), index != Self.root else { return }
+        let record = self[index]
+        let parent = record.parent
+        self[record.previousSibling].nextSibling = record.nextSibling
+        self[record.nextSibling].previousSibling = record.previousSibling
+        if self[parent].firstChild == index {
+            self[parent].firstChild = record.nextSibling == index ? ZNodeRecord.none : record.nextSibling
+        }
+        self[parent].childCount -= 1
+        self[parent].pzxid = max(self[parent].pzxid, zxid)
+        disown(index, record.kind)
+        acls.release(record.acl)
+        var path = path
+        let (hash, length) = path.withUTF8 { (PathTable.hash($0), $0.count) }
+        size -= length + (record.content?.dataLength ?? 0)
+        paths.remove(index, hash: hash)
+        self[index] = ZNodeRecord()
+        free.append(index)
+    }
+
+    private mutating func disown(_ index: ZNodeIndex, _ kind: ZNodeKind) {
+        switch kind {
+        case .persistent: break
+        case .ephemeral(let session):
+            ephemerals[session]?.remove(index)
+            if ephemerals[session]?.isEmpty == true { ephemerals[session] = nil }
+        case .container, .ttl: mortals.remove(index)
+        }
+    }
+
+    mutating func setData(_ path: String, _ data: [UInt8]?, zxid: Int64, time: Int64) {
+        guard let index = find(path) else { return }
+        replaceData(index, data)
+        self[index].version &+= 1
+        self[index].mzxid = zxid
+        self[index].mtime = time
+    }
+
+    /// Other data without a change that clients see, as the usage counted below a quota.
+    mutating func replaceData(_ index: ZNodeIndex, _ data: [UInt8]?) {
+        guard let old = self[index].content else { return }
+        let new = old.replacing(data: data)
+        size += new.dataLength - old.dataLength
+        self[index].content = new
+    }
+
+    mutating func setACL(_ path: String, _ acl: [ACL]) {
+        guard let index = find(path) else { return }
+        let old = self[index].acl
+        self[index].acl = acls.retain(acl)
+        acls.release(old)
+        self[index].aversion &+= 1
+    }
+
+    /// Sets what a snapshot says of the root, which is never added.
+    mutating func restoreRoot(data: [UInt8]?, acl: [ACL], _ stat: Stat, createdChildren: Int32) {
+        replaceData(Self.root, data)
+        let old = self[Self.root].acl
+        self[Self.root].acl = acls.retain(acl)
+        acls.release(old)
+        self[Self.root].set(stat, createdChildren: createdChildren, kind: .persistent)
+    }
+}
+
+extension ZNodeRecord {
+    mutating func set(_ stat: Stat, createdChildren: Int32, kind: ZNodeKind) {
+        czxid = stat.czxid
+        mzxid = stat.mzxid
+        pzxid = stat.pzxid
+        ctime = stat.ctime
+        mtime = stat.mtime
+        version = stat.version
+        aversion = stat.aversion
+        self.createdChildren = createdChildren
+        self.kind = kind
+    }
+}

@@ -138,7 +138,7 @@ public actor MarathonService {
     private func lead(_ client: ZooKeeperClient) async {
         isLeading = true
         do {
-            let store = StateStore(client: client)
+            let store = store(client)
             var configuration = configuration
             configuration.seed = UInt64.random(in: .min ... .max)
             try await retryWhileUnreachable { try await store.prepare() }
@@ -200,6 +200,10 @@ public actor MarathonService {
         case .disconnected: handle(.disconnected)
         }
     }
+
+    private func store(_ client: ZooKeeperClient) -> StateStore {
+        StateStore(client: client, maximumVersions: configuration.maximumVersions)
+    }
 }
 
 extension MarathonService {
@@ -226,7 +230,7 @@ extension MarathonService {
             case .store(let operations):
                 guard let zooKeeper else { continue }
                 do {
-                    try await StateStore(client: zooKeeper).perform(operations, logger)
+                    try await store(zooKeeper).perform(operations, logger)
                 } catch is CancellationError {
                     return
                 } catch {

@@ -4,8 +4,8 @@ from datetime import datetime
 
 import pytest
 
-from harness import wait_for
-from marathon_cluster import TOO_MUCH, moment
+from harness import HOST, Coordinator, Marathon, wait_for
+from marathon_cluster import TOO_MUCH, RestAPI, moment
 
 
 # --- Changes
@@ -146,6 +146,25 @@ def test_versions(api):
     assert api.expect(404, "PUT", "/v2/apps/kept", {"version": "2015-01-01T00:00:00.000Z"}).json["message"].startswith(
         "App '/kept' does not exist")
     assert api.expect(422, "PUT", "/v2/apps/kept", {"version": "yesterday"}).status == 422
+
+
+def test_kept_versions(testbed, connect):
+    """As many versions are kept as `--zk_max_versions` says, in ZooKeeper too: the newest."""
+    coordinator = testbed.start(Coordinator)
+    marathon = testbed.start(Marathon, coordinator, flags=["--zk_max_versions", 3])
+    own = RestAPI(marathon.port)
+    wait_for(lambda: own.request("GET", "/v2/info").status == 200, what="Marathon leads")
+    own.create("/kept", instances=0)
+    for number in range(4):
+        last = own.change("PUT", "/v2/apps/kept", {"labels": {"v": str(number)}})["version"]
+    versions = own.get("/v2/apps/kept/versions")["versions"]
+    assert len(versions) == 3 and versions[0] == last
+    assert sorted(connect(coordinator).get_children("/marathon/store/apps/kept")) == sorted(versions)
+    marathon.terminate()
+    marathon.start_and_wait()
+    wait_for(lambda: own.request("GET", "/v2/info").status == 200, 20, "Marathon leads again")
+    assert own.get("/v2/apps/kept/versions")["versions"] == versions
+    assert own.app("/kept")["labels"] == {"v": "3"}
 
 
 def test_version_in_another_zone(api):

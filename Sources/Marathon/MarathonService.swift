@@ -143,7 +143,8 @@ public actor MarathonService {
             configuration.seed = UInt64.random(in: .min ... .max)
             try await retryWhileUnreachable { try await store.prepare() }
             let parser = AppParser(
-                defaultRole: configuration.defaultRole, defaultNetworkName: configuration.defaultNetworkName)
+                defaultRole: configuration.defaultRole, defaultNetworkName: configuration.defaultNetworkName,
+                checksRules: false)
             let id = try await retryWhileUnreachable { try await store.frameworkID() }
             let versions = try await retryWhileUnreachable { try await store.versions(parser) }
             let instances = try await retryWhileUnreachable { try await store.instances() }

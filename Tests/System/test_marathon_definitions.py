@@ -127,6 +127,91 @@ def test_wrong_types_and_ranges(api, path, text, fields):
     assert {"path": path, "errors": [text]} in error["details"], error
 
 
+LONG = "a" * 64
+
+
+@pytest.mark.parametrize("path, field, accepted, refused", [
+    ("/networks(0)/name", lambda name: {"container": MESOS, "networks": [{"name": name}]},
+     ["a", "0", "a-b_c--d", LONG[:63]],
+     {"": ["error.minLength", "error.pattern"], LONG: ["error.maxLength"], "A": ["error.pattern"],
+      "a-": ["error.pattern"], "_a": ["error.pattern"], "a.b": ["error.pattern"], "a\n": ["error.pattern"],
+      "A" * 64: ["error.maxLength", "error.pattern"], 5: ["error.expected.jsstring"]}),
+    ("/portDefinitions(0)/name", lambda name: {"portDefinitions": [{"port": 0, "name": name}]},
+     ["a", "0", "a--d", LONG],
+     {"": ["error.minLength", "error.pattern"], "A": ["error.pattern"], "-a": ["error.pattern"],
+      "a_b": ["error.pattern"], "a b": ["error.pattern"], "\u00e4": ["error.pattern"], 5: ["error.expected.jsstring"]}),
+    ("/container/portMappings(0)/name", lambda name: {
+        "container": DOCKER | {"portMappings": [PORT | {"name": name}]}, "networks": [{"mode": "container/bridge"}]},
+     ["http", "0", LONG],
+     {"": ["error.minLength", "error.pattern"], "HTTP": ["error.pattern"], "a_b": ["error.pattern"],
+      True: ["error.expected.jsstring"]}),
+])
+def test_names(api, path, field, accepted, refused):
+    """Names of networks and ports have a pattern; each thing that is wrong with one is told."""
+    body = {"id": "/x", "cmd": "sleep 3600", "instances": 0}
+    for name in accepted:
+        api.change("POST", "/v2/apps", body | field(name), status=201)
+        api.change("DELETE", "/v2/apps/x")
+    for name, errors in refused.items():
+        error = api.expect(422, "POST", "/v2/apps", body | field(name)).json
+        assert error == {"message": "Invalid JSON", "details": [{"path": path, "errors": errors}]}
+
+
+@pytest.mark.parametrize("path, fields", [
+    ("/networks(0)", {"container": MESOS, "networks": [{"name": "a", "labels": None}]}),
+    ("/portDefinitions(0)", {"portDefinitions": [{"port": 0, "labels": None}]}),
+    ("/container/portMappings(0)", {
+        "container": DOCKER | {"portMappings": [PORT | {"labels": None}]},
+        "networks": [{"mode": "container/bridge"}]}),
+])
+def test_types_of_labels(api, path, fields):
+    """Labels are an object of texts, wherever they stand."""
+    for labels, place, text in [({"b": 1}, "/labels/b", "error.expected.jsstring"),
+                                (["b"], "/labels", "error.expected.jsobject")]:
+        given = json.loads(json.dumps(fields).replace("null", json.dumps(labels)))
+        error = api.expect(422, "POST", "/v2/apps", {"id": "/x", "cmd": "sleep 3600", "instances": 0} | given).json
+        assert error == {"message": "Invalid JSON", "details": [{"path": path + place, "errors": [text]}]}
+
+
+def in_networks(networks, *mappings, container=MESOS):
+    """An app with ports in container networks."""
+    return {"id": "/x", "cmd": "sleep 3600", "instances": 0, "networks": [{"name": name} for name in networks],
+            "container": container | {"portMappings": [PORT | mapping for mapping in mappings]}}
+
+
+@pytest.mark.parametrize("body", [
+    in_networks(["a"], {"hostPort": 0, "networkNames": ["a"]}, container=DOCKER),
+    in_networks(["a"], {"networkNames": ["a"]}, container=DOCKER),
+    in_networks(["a"], {"hostPort": 0, "networkNames": ["a"]}),
+    in_networks(["a", "b"], {"hostPort": 0, "networkNames": ["b"]}, {"networkNames": ["a", "b"]}, {}),
+])
+def test_network_names(api, body):
+    """A port names the networks of its app that it belongs to, and shows them again."""
+    api.change("POST", "/v2/apps", body, status=201)
+    shown = api.app("/x")["container"]["portMappings"]
+    given = body["container"]["portMappings"]
+    assert [mapping.get("networkNames") for mapping in shown] == [item.get("networkNames") for item in given]
+
+
+@pytest.mark.parametrize("path, text, body", [
+    ("/container/portMappings(1)/networkNames(0)", "is not one of (a)", in_networks(["a"], {}, {"networkNames": ["b"]})),
+    ("/container/portMappings(0)/networkNames(1)", "is not one of (a,b)", in_networks(
+        ["a", "b"], {"networkNames": ["b", "c"]})),
+    ("/container/portMappings(0)/networkNames(0)", "is not one of ()", in_networks(
+        [], {"networkNames": ["a"]}) | {"networks": [{"mode": "container/bridge"}]}),
+    ("/container/portMappings(0)",
+     "networkNames must be a single item list when hostPort is specified and more than 1 container network is defined",
+     in_networks(["a", "b"], {"hostPort": 0})),
+    ("/container/portMappings(0)",
+     "networkNames must be a single item list when hostPort is specified and more than 1 container network is defined",
+     in_networks(["a", "b"], {"hostPort": 0, "networkNames": ["a", "b"]})),
+])
+def test_wrong_network_names(api, path, text, body):
+    """A port names no network that its app does not have, and only one when the host has one port for it."""
+    error = api.expect(422, "POST", "/v2/apps", body).json
+    assert error == {"message": "Object is not valid", "details": [{"path": path, "errors": [text]}]}
+
+
 @pytest.mark.parametrize("path, text, fields", [
     ("/env/keys(0)", "must not be empty", {"env": {"": "a"}}),
     ("/acceptedResourceRoles", "must not be empty", {"acceptedResourceRoles": []}),

@@ -16,7 +16,8 @@ extension MarathonService {
     func respond(to request: HTTPRequest, _ responder: HTTPResponder) {
         let path = "/" + request.path.split(separator: "/").joined(separator: "/")
         if path == "/" {
-            return responder.respond(HTTPResponse(.found, headers: ["Location": "/ui/"]))
+            return responder.respond(
+                HTTPResponse(.found, headers: ["Location": "/ui/"]).withLocation(below: baseURL(request)))
         }
         if path == "/ui", !request.path.hasSuffix("/") {
             return responder.respond(HTTPResponse(.found, headers: ["Location": "/ui/"]))
@@ -106,7 +107,7 @@ extension MarathonService {
             if path.hasPrefix("/v2/deployments/") {
                 try allow(request, ["DELETE"])
                 let id = String(path.dropFirst("/v2/deployments/".count))
-                return change(.cancel(deployment: id, force: flag("force", request)), responder)
+                return change(.cancel(deployment: id, force: flag("force", request)), request, responder)
             }
             throw .message(404, "URI not found")
         }
@@ -150,7 +151,7 @@ extension MarathonService {
         let ids = reader.strings("ids") ?? []
         guard reader.found.isEmpty else { throw .schema(reader.found) }
         for id in ids where !id.contains(".") { throw .message(400, "Invalid task id '\(id)'.") }
-        change(.kill(tasks: ids, scale: scale, force: flag("force", request), answer: .list), responder)
+        change(.kill(tasks: ids, scale: scale, force: flag("force", request), answer: .list), request, responder)
     }
 
     /// What this Marathon is and how it is set; unset values are null here.

@@ -31,7 +31,7 @@ public actor MarathonService {
     var leader: String?
     private(set) var ownAddress = ""
     private var nextRequest: UInt64 = 1
-    private var pending: [UInt64: HTTPResponder] = [:]
+    private var pending: [UInt64: (responder: HTTPResponder, base: String)] = [:]
     private let effectStream: AsyncStream<MarathonEffect>
     private let effects: AsyncStream<MarathonEffect>.Continuation
     private var background: [Task<Void, Never>] = []
@@ -218,10 +218,10 @@ extension MarathonService {
     }
 
     /// Starts a change that is answered when it is on disk.
-    func change(_ change: Change, _ responder: HTTPResponder) {
+    func change(_ change: Change, _ request: HTTPRequest, _ responder: HTTPResponder) {
         let number = nextRequest
         nextRequest += 1
-        pending[number] = responder
+        pending[number] = (responder, baseURL(request))
         handle(.change(request: number, change))
     }
 
@@ -240,7 +240,9 @@ extension MarathonService {
                 }
             case .call(let call): await connection.send(call)
             case .respond(let number, let response):
-                pending.removeValue(forKey: number)?.respond(stamped(response))
+                if let (responder, base) = pending.removeValue(forKey: number) {
+                    responder.respond(stamped(response.withLocation(below: base)))
+                }
             case .log(let text, let app, let task):
                 var metadata: Logger.Metadata = [:]
                 if let app { metadata["MARATHON_APP_ID"] = "\(app)" }

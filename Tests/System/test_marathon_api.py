@@ -36,9 +36,18 @@ def test_ping(api):
 
 def test_redirects_to_pages(api):
     """The root leads to the web pages."""
-    for path in ["/", "/ui"]:
-        answer = api.expect(302, "GET", path)
-        assert answer.headers["Location"].endswith("/ui/")
+    assert api.expect(302, "GET", "/").headers["Location"] == f"http://{HOST}:{api.port}/ui/"
+    assert api.expect(302, "GET", "/ui").headers["Location"] == "/ui/"
+
+
+@pytest.mark.parametrize("host, shown", [
+    ("marathon.example:8080", "marathon.example:8080"), ("marathon.example:80", "marathon.example"),
+    ("[::1]:8080", "[::1]:8080"), ("", None), ("a b/<c>", None)])
+def test_location_by_host(api, host, shown):
+    """A new app is at a whole URL: the server as the client named it, or as it names itself, and the app's id."""
+    body = {"id": "/new/app", "cmd": "sleep 3600", "instances": 0}
+    answer = api.expect(201, "POST", "/v2/apps", body, headers={"Host": host})
+    assert answer.headers["Location"] == f"http://{shown or f'localhost:{api.port}'}/new/app"
 
 
 @pytest.mark.parametrize("path", ["/v2", "/v2/none", "/v2/appsx", "/v2/schemas", "/v2/eventSubscriptions"])
@@ -112,7 +121,7 @@ def test_create(api):
     """The answer to a new app is its definition with counts and its deployment, but no version info yet."""
     answer = api.expect(201, "POST", "/v2/apps", {"id": "/new/app", "cmd": "sleep 3600", "cpus": 0.1, "mem": 32})
     app = answer.json
-    assert answer.headers["Location"].endswith("/new/app")
+    assert answer.headers["Location"] == f"http://{HOST}:{api.port}/new/app"
     assert app["deployments"] == [{"id": answer.headers["Marathon-Deployment-Id"]}]
     assert [app[f"tasks{name}"] for name in ("Staged", "Running", "Healthy", "Unhealthy")] == [0, 0, 0, 0]
     assert "versionInfo" not in app and "tasks" not in app

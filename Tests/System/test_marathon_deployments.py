@@ -65,7 +65,7 @@ def test_put_creates(api):
     body = {"id": "/ignored", "cmd": "sleep 3600", "cpus": 0.1, "mem": 32}
     answer = api.expect(201, "PUT", "/v2/apps/made/by-put", body)
     assert set(answer.json) == {"version", "deploymentId"}
-    assert answer.headers["Location"].endswith("/made/by-put")
+    assert answer.headers["Location"] == f"http://{HOST}:{api.port}/made/by-put"
     api.wait_for_deployment(answer.json["deploymentId"])
     assert api.app("/made/by-put")["tasksRunning"] == 1
     api.get("/v2/apps/ignored", 404)

@@ -34,7 +34,14 @@ public enum MarathonFlags {
             Flag("min_revive_offers_interval", milliseconds, default: "5000"),
             Flag("max_running_deployments", .integer(1...100_000), default: "100"),
             Flag("zk_session_timeout", milliseconds, default: "10000"),
-            Flag("zk_max_versions", .integer(1...100_000), default: "50"),
+            Flag(
+                "zk_max_versions", .integer(1...100_000), default: "50", "How many versions of an app are kept."),
+            Flag(
+                "mesos_heartbeat_interval", .integer(1...Int(Int32.max)), default: "15000",
+                "How often something is heard of a master that does not say so itself."),
+            Flag(
+                "mesos_heartbeat_failure_threshold", .integer(1...1000), default: "5",
+                "After how many of its heartbeats that are missing a master is silent."),
             Flag("logging_level", .oneOf(["off", "error", "warn", "info", "debug", "trace", "all"]), default: "info"),
             Flag("help", .bool, default: "false"), Flag("version", .bool, default: "false"),
         ] + taken

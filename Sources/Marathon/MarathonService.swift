@@ -36,6 +36,10 @@ public actor MarathonService {
     private let effects: AsyncStream<MarathonEffect>.Continuation
     private var background: [Task<Void, Never>] = []
     private var ticker: RepeatedTask?
+    /// The connection to the master.
+    private var subscription: Task<Void, any Error>?
+    /// The leading master's web page, once it was heard of.
+    private(set) var masterURL: String?
     private var membership: String?
     private var lastMembers: [String]?
     /// Set from the moment this Marathon takes office.
@@ -182,7 +186,18 @@ public actor MarathonService {
         while !Task.isCancelled, core != nil {
             do {
                 let master = try await detector.leader()
-                try await connection.run(master: master, framework: frameworkInfo) { [self] in await received($0) }
+                handle(.subscribing)
+                let attempt = Task { [self, frameworkInfo] in
+                    try await connection.run(master: master, framework: frameworkInfo) { [self] in
+                        await received($0)
+                    }
+                }
+                subscription = attempt
+                try await withTaskCancellationHandler {
+                    try await attempt.value
+                } onCancel: {
+                    attempt.cancel()
+                }
             } catch is CancellationError {
                 return
             } catch {
@@ -196,9 +211,12 @@ public actor MarathonService {
 
     private func received(_ event: SchedulerConnection.Event) {
         switch event {
-        case .subscribed(let id): handle(.subscribed(id))
+        case .subscribed(let event):
+            if let master = event.masterInfo {
+                masterURL = "http://\(master.hostname ?? master.address?.ip ?? ""):\(master.port)/"
+            }
+            handle(.subscribed(event))
         case .event(let event): handle(.scheduler(event))
-        case .disconnected: handle(.disconnected)
         }
     }
 
@@ -214,7 +232,10 @@ extension MarathonService {
         self.core = nil
         let wanted = core.handle(event, at: clock.now)
         self.core = core
-        for effect in wanted { effects.yield(effect) }
+        for effect in wanted {
+            // Calls that wait for the master's answer must not hold this up.
+            if case .resubscribe = effect { subscription?.cancel() } else { effects.yield(effect) }
+        }
     }
 
     /// Starts a change that is answered when it is on disk.
@@ -248,6 +269,7 @@ extension MarathonService {
                 if let app { metadata["MARATHON_APP_ID"] = "\(app)" }
                 if let task { metadata["task_id"] = "\(task)" }
                 logger.info("\(text)", metadata: metadata)
+            case .resubscribe: break  // Done already: see `handle`.
             case .exit(let reason): return fail(reason)
             }
         }
@@ -268,6 +290,8 @@ extension MarathonService {
         configuration.maximumRunningDeployments = flags.integer("max_running_deployments") ?? 100
         configuration.environmentPrefix = flags.text("env_vars_prefix")
         configuration.maximumVersions = flags.integer("zk_max_versions") ?? 50
+        configuration.heartbeatInterval = milliseconds("mesos_heartbeat_interval")
+        configuration.heartbeatThreshold = flags.integer("mesos_heartbeat_failure_threshold") ?? 5
         return configuration
     }
 

@@ -94,9 +94,8 @@ extension MarathonService {
             try allow(request, ["GET"])
             responder.respond(stamped(.json(.ok, info)))
         case "/v2/leader":
-            try allow(request, ["GET"])
-            guard let leader else { throw .message(404, "There is no leader") }
-            responder.respond(stamped(.json(.ok, .members(["leader": .string(leader)]))))
+            try allow(request, ["GET", "DELETE"])
+            responder.respond(stamped(request.method == .GET ? try shownLeader() : try abdication(request)))
         case "/v2/plugins":
             try allow(request, ["GET"])
             responder.respond(stamped(.json(.ok, .members(["plugins": []]))))

@@ -47,6 +47,8 @@ public actor MarathonService {
     /// Ends with the reason when this Marathon must not go on.
     public nonisolated let failures: AsyncStream<String>
     private let failure: AsyncStream<String>.Continuation
+    /// What the program's exit status is to be after a failure; the numbers are the original's where it has one.
+    public private(set) var exitStatus: Int32 = 1
 
     public init(flags: FlagValues, group: any EventLoopGroup) {
         self.flags = flags
@@ -105,7 +107,7 @@ public actor MarathonService {
             },
             Task { [self] in
                 for await state in await client.states() where state == .expired {
-                    if core != nil { fail("lost leadership: the ZooKeeper session expired") }
+                    if core != nil { fail("lost leadership: the ZooKeeper session expired", status: 103) }
                 }
             },
         ]
@@ -128,15 +130,38 @@ public actor MarathonService {
         if name == membership {
             if core == nil, !isLeading { await lead(client) }
         } else if core != nil {
-            fail("lost leadership to \(leader ?? "")")
+            fail("lost leadership to \(leader ?? "")", status: 103)
         }
     }
 
-    func fail(_ reason: String) {
+    func fail(_ reason: String, status: Int32 = 1) {
         core = nil
+        exitStatus = status
         logger.critical("\(reason)")
         failure.yield(reason)
         failure.finish()
+    }
+
+    /// Gives up leadership for good when the answer that tells of it has got out: the program ends, and whatever
+    /// started it starts it again.
+    func abdicate() {
+        logger.notice("a client asked for the end of this leadership")
+        eventLoop.scheduleTask(in: .milliseconds(500)) { [self] in assumeIsolated { $0.leave() } }
+    }
+
+    /// With its session ends a member's candidacy, so that another one leads at once.
+    private func leave() {
+        guard core != nil else { return }
+        core = nil
+        ticker?.cancel()
+        subscription?.cancel()
+        let reason = "leadership was given up at a client's wish"
+        Task { [self] in
+            await zooKeeper?.close()
+            fail(reason, status: 105)
+        }
+        // A server that does not answer must not keep this program, which decides nothing any more.
+        eventLoop.scheduleTask(in: .seconds(2)) { [self] in assumeIsolated { $0.fail(reason, status: 105) } }
     }
 
     private func lead(_ client: ZooKeeperClient) async {
@@ -256,6 +281,7 @@ extension MarathonService {
                 } catch is CancellationError {
                     return
                 } catch {
+                    guard core != nil else { return }  // It was let go of: whoever leads next starts from the store.
                     // What follows must not happen without it.
                     return fail("the state cannot be kept in ZooKeeper: \(error)")
                 }

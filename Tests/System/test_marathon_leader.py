@@ -1,4 +1,4 @@
-"""The master that the leader talks to."""
+"""Several Marathons, of which one leads, and the master that the leader talks to."""
 
 import struct
 import threading
@@ -6,6 +6,87 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from harness import HOST, Coordinator, Marathon, wait_for
+from marathon_cluster import RestAPI
+
+
+def wait_until_leading(api, timeout=20):
+    """Waits until a Marathon leads by itself."""
+    def leads():
+        try:
+            answer = api.request("GET", "/v2/info")
+        except OSError:
+            return False
+        return answer.status == 200 and "X-Marathon-Via" not in answer.headers
+    wait_for(leads, timeout, "Marathon leads")
+
+
+def test_standby_passes_requests_on(cluster, api, testbed):
+    """A Marathon that does not lead answers what the leader answers, and says that it passed it on."""
+    standby = testbed.start(Marathon, cluster.coordinator)
+    other = RestAPI(standby.port)
+    wait_for(lambda: other.request("GET", "/v2/leader").status == 200, what="the standby knows the leader")
+    answer = other.expect(200, "GET", "/v2/leader")
+    assert answer.json == {"leader": f"localhost:{api.port}"}
+    assert answer.headers["X-Marathon-Via"] == f"1.1 localhost:{standby.port}"
+    assert answer.headers["X-Marathon-Leader"] == f"http://localhost:{api.port}"
+    created = other.expect(201, "POST", "/v2/apps", {"id": "/located", "cmd": "sleep 3600", "instances": 0})
+    assert created.headers["Location"] == f"http://localhost:{api.port}/located"
+    other.start("/by-standby", labels={"with": "label"})
+    assert api.app("/by-standby") == other.app("/by-standby")
+    selector = "/v2/apps?label=with%20in%20(label)"
+    assert [app["id"] for app in other.get(selector)["apps"]] == ["/by-standby"]
+    assert other.expect(409, "POST", "/v2/apps", {"id": "/by-standby", "cmd": "true"}).json == {
+        "message": "An app with id [/by-standby] already exists."}
+    looped = other.request("GET", "/v2/apps", headers={"X-Marathon-Via": f"1.1 localhost:{standby.port}"})
+    assert (looped.status, looped.json) == (502, {"message": "Detected proxying loop."})
+
+
+def test_abdication(testbed):
+    """A leader that is asked to go ends with the original's status, and another one leads at once, not only when the
+    session of the old one has run out."""
+    coordinator = testbed.start(Coordinator)
+    old = testbed.start(Marathon, coordinator)
+    wait_until_leading(RestAPI(old.port))
+    new = testbed.start(Marathon, coordinator)
+    api = RestAPI(new.port)
+    wait_for(lambda: api.request("GET", "/v2/leader").status == 200, what="the standby knows the leader")
+    assert api.get("/v2/leader") == {"leader": f"localhost:{old.port}"}
+    answer = api.expect(200, "DELETE", "/v2/leader")
+    assert answer.json == {"message": "Leadership abdicated", "details": []}
+    assert old.wait(5) == 105
+    assert "end of this leadership" in old.text()
+    wait_until_leading(api, 5)
+    assert api.get("/v2/leader") == {"leader": f"localhost:{new.port}"}
+    api.create("/after", instances=0)
+    old.restart()
+    wait_for(lambda: RestAPI(old.port).request("GET", "/v2/leader").status == 200, what="the old one is a standby")
+    assert RestAPI(old.port).app("/after")["id"] == "/after"
+
+
+def test_abdication_alone(testbed):
+    """Without an election a Marathon ends all the same."""
+    marathon = testbed.start(Marathon, testbed.start(Coordinator), flags=["--disable_ha"])
+    api = RestAPI(marathon.port)
+    wait_until_leading(api)
+    api.expect(200, "DELETE", "/v2/leader")
+    assert marathon.wait(5) == 105
+
+
+REFUSED = [
+    ("backup=file:///tmp/backup.tar", "backup is not supported by this version"),
+    ("restore=s3://bucket/backup.tar", "restore is not supported by this version"),
+    ("backup=http://host/backup.tar", "Invalid URI or unsupported scheme: http://host/backup.tar"),
+    ("backup=file:///", "Invalid URI or unsupported scheme: file:///"),
+    ("backup=", "Invalid URI or unsupported scheme: "),
+]
+
+
+def test_abdication_with_a_backup(cluster, api):
+    """What the next leader would have to do first, and does not, is refused: nobody abdicates."""
+    for query, text in REFUSED:
+        error = api.expect(422, "DELETE", f"/v2/leader?{query}").json
+        assert error == {"message": "Object is not valid", "details": [{"path": "/", "errors": [text]}]}
+    assert "end of this leadership" not in cluster.marathon.text()
 
 
 class SilentMaster:

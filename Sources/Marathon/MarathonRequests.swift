@@ -152,34 +152,4 @@ extension MarathonService {
         for id in ids where !id.contains(".") { throw .message(400, "Invalid task id '\(id)'.") }
         change(.kill(tasks: ids, scale: scale, force: flag("force", request), answer: .list), request, responder)
     }
-
-    /// What this Marathon is and how it is set; unset values are null here.
-    private var info: JSON {
-        func text(_ name: String) -> JSON { flags.text(name).map(JSON.string) ?? .null }
-        func number(_ name: String) -> JSON { flags.integer(name).map { .integer(Int64($0)) } ?? .null }
-        let configuration = JSON.members([
-            "access_control_allow_origin": .null, "checkpoint": .bool(flags.bool("checkpoint")),
-            "decline_offer_duration": number("decline_offer_duration"),
-            "default_network_name": text("default_network_name"), "env_vars_prefix": text("env_vars_prefix"),
-            "executor": text("executor"), "failover_timeout": number("failover_timeout"), "features": [],
-            "framework_name": text("framework_name"), "ha": .bool(flags.bool("ha")), "hostname": text("hostname"),
-            "local_port_max": number("local_port_max"), "local_port_min": number("local_port_min"),
-            "master": text("master"), "max_instances_per_offer": number("max_instances_per_offer"),
-            "mesos_leader_ui_url": text("mesos_leader_ui_url"), "mesos_role": text("mesos_role"),
-            "mesos_user": text("mesos_user"), "min_revive_offers_interval": number("min_revive_offers_interval"),
-            "reconciliation_interval": number("reconciliation_interval"),
-            "task_launch_confirm_timeout": number("task_launch_confirm_timeout"),
-            "task_launch_timeout": number("task_launch_timeout"), "webui_url": text("webui_url"),
-        ])
-        return .members([
-            "name": "marathon", "version": "1.11.0", "buildref": .string("swift-mesos-\(Version.release)"),
-            "elected": .bool(core != nil), "leader": leader.map(JSON.string) ?? .null,
-            "frameworkId": core?.frameworkID.map { .string($0.value) } ?? .null, "marathon_config": configuration,
-            "zookeeper_config": .members([
-                "zk": text("zk"), "zk_max_versions": number("zk_max_versions"),
-                "zk_session_timeout": number("zk_session_timeout"),
-            ]),
-            "http_config": .members(["http_port": number("http_port"), "https_port": .null]),
-        ])
-    }
 }

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from golden.cluster import page
-from harness import HOST, Marathon, wait_for
+from harness import HOST, Coordinator, Marathon, wait_for
 from marathon_cluster import TOO_MUCH, UUID, RestAPI, moment
 
 
@@ -71,48 +71,74 @@ def test_leader_and_plugins(api):
     assert api.get("/v2/plugins") == {"plugins": []}
 
 
+#: Every field of the three parts of GET /v2/info with its type; None where it is not set by default.
+INFO = {
+    "marathon_config": {
+        "access_control_allow_origin": None, "checkpoint": bool, "decline_offer_duration": int,
+        "default_network_name": None, "env_vars_prefix": None, "executor": str, "failover_timeout": int,
+        "features": list, "framework_name": str, "ha": bool, "hostname": str, "launch_token": int,
+        "launch_token_refresh_interval": int, "leader_proxy_connection_timeout_ms": int,
+        "leader_proxy_read_timeout_ms": int, "local_port_max": int, "local_port_min": int, "master": str,
+        "max_instances_per_offer": int, "mesos_bridge_name": str, "mesos_heartbeat_failure_threshold": int,
+        "mesos_heartbeat_interval": int, "mesos_leader_ui_url": str, "mesos_role": str, "mesos_user": str,
+        "new_group_enforce_role": str, "min_revive_offers_interval": int, "offer_matching_timeout": int,
+        "on_elected_prepare_timeout": int, "reconciliation_initial_delay": int, "reconciliation_interval": int,
+        "scale_apps_initial_delay": int, "scale_apps_interval": int, "store_cache": bool,
+        "task_launch_confirm_timeout": int, "task_launch_timeout": int, "task_lost_expunge_initial_delay": int,
+        "task_lost_expunge_interval": int, "task_reservation_timeout": int, "webui_url": None,
+        "maintenance_mode": bool,
+    },
+    "zookeeper_config": {
+        "zk": str, "zk_compression": bool, "zk_compression_threshold": int, "zk_connection_timeout": int,
+        "zk_max_node_size": int, "zk_max_versions": int, "zk_session_timeout": int, "zk_timeout": int,
+    },
+    "http_config": {"http_port": int, "https_port": int},
+}
+
+
 def test_info(cluster, api):
     """What this Marathon is, and how it is set up; unset values are null."""
     info = api.get("/v2/info")
+    assert set(info) == {"name", "version", "buildref", "elected", "leader", "frameworkId", *INFO}
     assert info["name"] == "marathon"
     assert info["version"].startswith("1.11.")
     assert info["elected"] is True
     assert info["leader"] == f"localhost:{api.port}"
     frameworks = page(cluster.master.port, "/frameworks")["frameworks"]
     assert [(item["id"], item["name"]) for item in frameworks] == [(info["frameworkId"], "marathon")]
-    configuration = info["marathon_config"]
+    for part, fields in INFO.items():
+        assert {name: type(value) for name, value in info[part].items()} == {
+            name: kind or type(None) for name, kind in fields.items()}
     address = f"zk://{HOST}:{cluster.coordinator.port}"
     expected = {
-        "access_control_allow_origin": None, "checkpoint": True, "decline_offer_duration": 120000,
-        "env_vars_prefix": None, "executor": "//cmd", "failover_timeout": 604800, "features": [],
-        "framework_name": "marathon", "ha": True, "hostname": "localhost", "local_port_min": 10000,
-        "local_port_max": 20000, "master": f"{address}/mesos", "max_instances_per_offer": 5, "mesos_role": "*",
-        "min_revive_offers_interval": 100, "reconciliation_interval": 600000, "task_launch_timeout": 300000,
-        "task_launch_confirm_timeout": 300000, "default_network_name": None,
+        "failover_timeout": 604800, "features": [], "hostname": "localhost", "master": f"{address}/mesos",
+        "min_revive_offers_interval": 100, "mesos_leader_ui_url": f"http://localhost:{cluster.master.port}/",
+        "launch_token": 100, "leader_proxy_connection_timeout_ms": 5000, "mesos_bridge_name": "mesos-bridge",
+        "mesos_heartbeat_interval": 15000, "new_group_enforce_role": "off", "maintenance_mode": True,
     }
-    assert {name: configuration[name] for name in expected} == expected
-    assert info["zookeeper_config"]["zk"] == f"{address}/marathon"
-    assert info["zookeeper_config"]["zk_session_timeout"] == 10000
-    assert info["http_config"]["http_port"] == api.port
+    assert {name: info["marathon_config"][name] for name in expected} == expected
+    assert info["zookeeper_config"] == {
+        "zk": f"{address}/marathon", "zk_compression": True, "zk_compression_threshold": 65536,
+        "zk_connection_timeout": 10000, "zk_max_node_size": 1024000, "zk_max_versions": 50,
+        "zk_session_timeout": 10000, "zk_timeout": 10000}
+    assert info["http_config"] == {"http_port": api.port, "https_port": 8443}
 
 
-def test_standby_passes_requests_on(cluster, api, testbed):
-    """A Marathon that does not lead answers what the leader answers, and says that it passed it on."""
-    standby = testbed.start(Marathon, cluster.coordinator)
-    other = RestAPI(standby.port)
-    wait_for(lambda: other.request("GET", "/v2/leader").status == 200, what="the standby knows the leader")
-    answer = other.expect(200, "GET", "/v2/leader")
-    assert answer.json == {"leader": f"localhost:{api.port}"}
-    assert answer.headers["X-Marathon-Via"] == f"1.1 localhost:{standby.port}"
-    assert answer.headers["X-Marathon-Leader"] == f"http://localhost:{api.port}"
-    other.start("/by-standby", labels={"with": "label"})
-    assert api.app("/by-standby") == other.app("/by-standby")
-    selector = "/v2/apps?label=with%20in%20(label)"
-    assert [app["id"] for app in other.get(selector)["apps"]] == ["/by-standby"]
-    assert other.expect(409, "POST", "/v2/apps", {"id": "/by-standby", "cmd": "true"}).json == {
-        "message": "An app with id [/by-standby] already exists."}
-    looped = other.request("GET", "/v2/apps", headers={"X-Marathon-Via": f"1.1 localhost:{standby.port}"})
-    assert (looped.status, looped.json) == (502, {"message": "Detected proxying loop."})
+def test_info_of_flags(testbed):
+    """What was given is shown, lists as lists, and passwords of ZooKeeper not at all."""
+    marathon = testbed.start(Marathon, testbed.start(Coordinator), flags=[
+        "--access_control_allow_origin", "http://a, http://b", "--default_network_name", "net", "--launch_tokens", 7,
+        "--disable_maintenance_mode", "--webui_url", "http://ui", "--mesos_leader_ui_url", "http://mesos:5050",
+        "--zk_timeout", 1234, "--mesos_user", "nobody", "--enable_features", "secrets"])
+    own = RestAPI(marathon.port)
+    wait_for(lambda: own.request("GET", "/v2/info").status == 200, what="Marathon leads")
+    info = own.get("/v2/info")
+    expected = {
+        "access_control_allow_origin": ["http://a", "http://b"], "default_network_name": "net", "launch_token": 7,
+        "maintenance_mode": False, "webui_url": "http://ui", "mesos_leader_ui_url": "http://mesos:5050",
+        "mesos_user": "nobody", "features": ["secrets"]}
+    assert {name: info["marathon_config"][name] for name in expected} == expected
+    assert info["zookeeper_config"]["zk_timeout"] == 1234
 
 
 # --- Creating and showing

@@ -110,6 +110,7 @@ let package = Package(
         test(
             "AgentTests",
             ["Agent", "Containerizer", "Resources", "MesosProtocol", "Libprocess", "HTTPKit", "ServiceKit", nioHTTP1]),
+        test("MarathonTests", ["Marathon", "MesosProtocol", "HTTPKit", "JSONText", "ServiceKit", nioHTTP1]),
         test(
             "SimulationTests",
             [

@@ -34,32 +34,54 @@ public enum MarathonFlags {
             Flag("min_revive_offers_interval", milliseconds, default: "5000"),
             Flag("max_running_deployments", .integer(1...100_000), default: "100"),
             Flag("zk_session_timeout", milliseconds, default: "10000"),
-            Flag("zk_max_versions", .integer(1...100_000), default: "50"),
+            Flag(
+                "zk_max_versions", .integer(1...100_000), default: "50", "How many versions of an app are kept."),
+            Flag(
+                "mesos_heartbeat_interval", .integer(1...Int(Int32.max)), default: "15000",
+                "How often something is heard of a master that does not say so itself."),
+            Flag(
+                "mesos_heartbeat_failure_threshold", .integer(1...1000), default: "5",
+                "After how many of its heartbeats that are missing a master is silent."),
             Flag("logging_level", .oneOf(["off", "error", "warn", "info", "debug", "trace", "all"]), default: "info"),
             Flag("help", .bool, default: "false"), Flag("version", .bool, default: "false"),
-        ] + taken
+        ] + shown + taken
+
+    /// Those without effect that GET /v2/info shows, so that they need the original's defaults and types.
+    private static let shown: [Flag] =
+        [
+            ("https_port", 8443), ("launch_tokens", 100), ("launch_token_refresh_interval", 30_000),
+            ("leader_proxy_connection_timeout", 5000), ("leader_proxy_read_timeout", 10_000),
+            ("offer_matching_timeout", 3000), ("on_elected_prepare_timeout", 180_000),
+            ("reconciliation_initial_delay", 15_000), ("scale_apps_initial_delay", 15_000),
+            ("scale_apps_interval", 300_000), ("task_lost_expunge_initial_delay", 300_000),
+            ("task_lost_expunge_interval", 30_000), ("task_reservation_timeout", 20_000),
+            ("zk_compression_threshold", 65_536), ("zk_connection_timeout", 10_000), ("zk_max_node_size", 1_024_000),
+            ("zk_timeout", 10_000),
+        ].map { (name, value) in Flag(name, milliseconds, default: String(value), implemented: false) }
+        + ["maintenance_mode", "store_cache", "zk_compression"].map {
+            Flag($0, .bool, default: "true", implemented: false)
+        }
+        + [
+            Flag("mesos_bridge_name", default: "mesos-bridge", implemented: false),
+            Flag("new_group_enforce_role", .oneOf(["off", "top"]), default: "off", implemented: false),
+            Flag("access_control_allow_origin", implemented: false), Flag("enable_features", implemented: false),
+        ]
 
     private static let taken: [Flag] =
         [
-            "https_port", "https_address", "http_realm", "http_max_concurrent_requests",
-            "access_control_allow_origin", "event_stream_max_outstanding_messages", "new_group_enforce_role",
-            "accepted_resource_roles_default_behavior", "mesos_bridge_name", "max_apps", "plugin_dir", "plugin_conf",
-            "enable_features", "deprecated_features", "gpu_scheduling_behavior", "draining_seconds", "backup_location",
-            "task_reservation_timeout", "reconciliation_initial_delay", "scale_apps_initial_delay",
-            "scale_apps_interval", "task_lost_expunge_initial_delay", "task_lost_expunge_interval",
-            "offer_matching_timeout", "max_parallel_offers", "max_queued_offers", "launch_tokens",
-            "launch_token_refresh_interval", "max_concurrent_marathon_health_checks", "kill_chunk_size",
-            "kill_retry_timeout", "graceful_shutdown_timeout", "on_elected_prepare_timeout",
-            "leader_proxy_connection_timeout", "leader_proxy_read_timeout", "leader_proxy_max_open_connections",
-            "mesos_heartbeat_interval", "mesos_heartbeat_failure_threshold", "leader_election_backend", "zk_timeout",
-            "zk_connection_timeout", "zk_compression_threshold", "zk_max_node_size", "zk_max_concurrency",
-            "zk_operation_max_retries", "storage_compaction_interval", "storage_compaction_scan_batch_size",
-            "group_versions_cache_size", "metrics_name_prefix", "event_subscriber", "http_endpoints", "artifact_store",
-            "max_tasks_per_offer", "task_lost_expunge_gc", "assets_path", "zk_hosts",
+            "https_address", "http_realm", "http_max_concurrent_requests", "event_stream_max_outstanding_messages",
+            "accepted_resource_roles_default_behavior", "max_apps", "plugin_dir", "plugin_conf",
+            "deprecated_features", "gpu_scheduling_behavior", "draining_seconds", "backup_location",
+            "max_parallel_offers", "max_queued_offers", "max_concurrent_marathon_health_checks", "kill_chunk_size",
+            "kill_retry_timeout", "graceful_shutdown_timeout", "leader_proxy_max_open_connections",
+            "leader_election_backend", "zk_max_concurrency", "zk_operation_max_retries",
+            "storage_compaction_interval", "storage_compaction_scan_batch_size", "group_versions_cache_size",
+            "metrics_name_prefix", "event_subscriber", "http_endpoints", "artifact_store", "max_tasks_per_offer",
+            "task_lost_expunge_gc", "assets_path", "zk_hosts",
         ].map { Flag($0, implemented: false) }
         + [
-            "http_compression", "maintenance_mode", "suppress_offers", "mesos_offer_constraints", "zk_compression",
-            "store_cache", "metrics_prometheus", "metrics_statsd", "metrics_datadog",
+            "http_compression", "suppress_offers", "mesos_offer_constraints", "metrics_prometheus", "metrics_statsd",
+            "metrics_datadog",
         ].map { Flag($0, .bool, implemented: false) }
         + guarding.map { Flag($0, .text, implemented: false) }
 

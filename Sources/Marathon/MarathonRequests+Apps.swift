@@ -9,7 +9,7 @@ extension MarathonService {
         let force = flag("force", request)
         switch request.method {
         case .GET: responder.respond(stamped(try list(request)))
-        case .POST: change(.create(try json(request), force: force), responder)
+        case .POST: change(.create(try json(request), force: force), request, responder)
         case .PUT, .PATCH:
             let body = try json(request)
             guard let items = body.array else {
@@ -17,7 +17,8 @@ extension MarathonService {
             }
             let replaces = request.method == .PUT && !flag("partialUpdate", request, default: true)
             change(
-                .updateAll(items, replaces: replaces, creates: request.method == .PUT, force: force), responder)
+                .updateAll(items, replaces: replaces, creates: request.method == .PUT, force: force), request, responder
+            )
         default: throw .message(405, "Method Not Allowed")
         }
     }
@@ -59,7 +60,7 @@ extension MarathonService {
         if last == "restart", parts.count > 1 {
             try allow(request, ["POST"])
             let id = "/" + parts.dropLast().joined(separator: "/")
-            return change(.restart(id: id, force: flag("force", request)), responder)
+            return change(.restart(id: id, force: flag("force", request)), request, responder)
         }
         try one(path, request, responder)
     }
@@ -73,10 +74,12 @@ extension MarathonService {
             responder.respond(stamped(.json(.ok, .members(["app": info]))))
         case .PUT:
             let replaces = !flag("partialUpdate", request, default: true)
-            change(.update(id: id, try json(request), replaces: replaces, creates: true, force: force), responder)
+            change(
+                .update(id: id, try json(request), replaces: replaces, creates: true, force: force), request, responder)
         case .PATCH:
-            change(.update(id: id, try json(request), replaces: false, creates: false, force: force), responder)
-        case .DELETE: change(.delete(id: id, force: flag("force", request, default: true)), responder)
+            change(
+                .update(id: id, try json(request), replaces: false, creates: false, force: force), request, responder)
+        case .DELETE: change(.delete(id: id, force: flag("force", request, default: true)), request, responder)
         default: throw .message(405, "Method Not Allowed")
         }
     }
@@ -118,13 +121,13 @@ extension MarathonService {
         guard let task else {
             let host = request.parameter("host")
             let chosen = own.filter { host == nil || host == "*" || host == $0.host }.map(\.taskID)
-            return change(.kill(tasks: chosen, scale: scale, force: force, answer: .list), responder)
+            return change(.kill(tasks: chosen, scale: scale, force: force, answer: .list), request, responder)
         }
         guard own.contains(where: { $0.taskID == task || $0.id == task }) else {
             throw .message(404, "Task '\(task)' does not exist")
         }
         let chosen = own.filter { $0.taskID == task || $0.id == task }.map(\.taskID)
-        change(.kill(tasks: chosen, scale: scale, force: force, answer: .single), responder)
+        change(.kill(tasks: chosen, scale: scale, force: force, answer: .single), request, responder)
     }
 
     private func groupTasks(_ group: String, _ responder: HTTPResponder) {

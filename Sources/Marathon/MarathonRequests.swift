@@ -16,7 +16,8 @@ extension MarathonService {
     func respond(to request: HTTPRequest, _ responder: HTTPResponder) {
         let path = "/" + request.path.split(separator: "/").joined(separator: "/")
         if path == "/" {
-            return responder.respond(HTTPResponse(.found, headers: ["Location": "/ui/"]))
+            return responder.respond(
+                HTTPResponse(.found, headers: ["Location": "/ui/"]).withLocation(below: baseURL(request)))
         }
         if path == "/ui", !request.path.hasSuffix("/") {
             return responder.respond(HTTPResponse(.found, headers: ["Location": "/ui/"]))
@@ -93,9 +94,8 @@ extension MarathonService {
             try allow(request, ["GET"])
             responder.respond(stamped(.json(.ok, info)))
         case "/v2/leader":
-            try allow(request, ["GET"])
-            guard let leader else { throw .message(404, "There is no leader") }
-            responder.respond(stamped(.json(.ok, .members(["leader": .string(leader)]))))
+            try allow(request, ["GET", "DELETE"])
+            responder.respond(stamped(request.method == .GET ? try shownLeader() : try abdication(request)))
         case "/v2/plugins":
             try allow(request, ["GET"])
             responder.respond(stamped(.json(.ok, .members(["plugins": []]))))
@@ -106,7 +106,7 @@ extension MarathonService {
             if path.hasPrefix("/v2/deployments/") {
                 try allow(request, ["DELETE"])
                 let id = String(path.dropFirst("/v2/deployments/".count))
-                return change(.cancel(deployment: id, force: flag("force", request)), responder)
+                return change(.cancel(deployment: id, force: flag("force", request)), request, responder)
             }
             throw .message(404, "URI not found")
         }
@@ -150,36 +150,6 @@ extension MarathonService {
         let ids = reader.strings("ids") ?? []
         guard reader.found.isEmpty else { throw .schema(reader.found) }
         for id in ids where !id.contains(".") { throw .message(400, "Invalid task id '\(id)'.") }
-        change(.kill(tasks: ids, scale: scale, force: flag("force", request), answer: .list), responder)
-    }
-
-    /// What this Marathon is and how it is set; unset values are null here.
-    private var info: JSON {
-        func text(_ name: String) -> JSON { flags.text(name).map(JSON.string) ?? .null }
-        func number(_ name: String) -> JSON { flags.integer(name).map { .integer(Int64($0)) } ?? .null }
-        let configuration = JSON.members([
-            "access_control_allow_origin": .null, "checkpoint": .bool(flags.bool("checkpoint")),
-            "decline_offer_duration": number("decline_offer_duration"),
-            "default_network_name": text("default_network_name"), "env_vars_prefix": text("env_vars_prefix"),
-            "executor": text("executor"), "failover_timeout": number("failover_timeout"), "features": [],
-            "framework_name": text("framework_name"), "ha": .bool(flags.bool("ha")), "hostname": text("hostname"),
-            "local_port_max": number("local_port_max"), "local_port_min": number("local_port_min"),
-            "master": text("master"), "max_instances_per_offer": number("max_instances_per_offer"),
-            "mesos_leader_ui_url": text("mesos_leader_ui_url"), "mesos_role": text("mesos_role"),
-            "mesos_user": text("mesos_user"), "min_revive_offers_interval": number("min_revive_offers_interval"),
-            "reconciliation_interval": number("reconciliation_interval"),
-            "task_launch_confirm_timeout": number("task_launch_confirm_timeout"),
-            "task_launch_timeout": number("task_launch_timeout"), "webui_url": text("webui_url"),
-        ])
-        return .members([
-            "name": "marathon", "version": "1.11.0", "buildref": .string("swift-mesos-\(Version.release)"),
-            "elected": .bool(core != nil), "leader": leader.map(JSON.string) ?? .null,
-            "frameworkId": core?.frameworkID.map { .string($0.value) } ?? .null, "marathon_config": configuration,
-            "zookeeper_config": .members([
-                "zk": text("zk"), "zk_max_versions": number("zk_max_versions"),
-                "zk_session_timeout": number("zk_session_timeout"),
-            ]),
-            "http_config": .members(["http_port": number("http_port"), "https_port": .null]),
-        ])
+        change(.kill(tasks: ids, scale: scale, force: flag("force", request), answer: .list), request, responder)
     }
 }

@@ -31,11 +31,15 @@ public actor MarathonService {
     var leader: String?
     private(set) var ownAddress = ""
     private var nextRequest: UInt64 = 1
-    private var pending: [UInt64: HTTPResponder] = [:]
+    private var pending: [UInt64: (responder: HTTPResponder, base: String)] = [:]
     private let effectStream: AsyncStream<MarathonEffect>
     private let effects: AsyncStream<MarathonEffect>.Continuation
     private var background: [Task<Void, Never>] = []
     private var ticker: RepeatedTask?
+    /// The connection to the master.
+    private var subscription: Task<Void, any Error>?
+    /// The leading master's web page, once it was heard of.
+    private(set) var masterURL: String?
     private var membership: String?
     private var lastMembers: [String]?
     /// Set from the moment this Marathon takes office.
@@ -43,6 +47,8 @@ public actor MarathonService {
     /// Ends with the reason when this Marathon must not go on.
     public nonisolated let failures: AsyncStream<String>
     private let failure: AsyncStream<String>.Continuation
+    /// What the program's exit status is to be after a failure; the numbers are the original's where it has one.
+    public private(set) var exitStatus: Int32 = 1
 
     public init(flags: FlagValues, group: any EventLoopGroup) {
         self.flags = flags
@@ -101,7 +107,7 @@ public actor MarathonService {
             },
             Task { [self] in
                 for await state in await client.states() where state == .expired {
-                    if core != nil { fail("lost leadership: the ZooKeeper session expired") }
+                    if core != nil { fail("lost leadership: the ZooKeeper session expired", status: 103) }
                 }
             },
         ]
@@ -124,26 +130,50 @@ public actor MarathonService {
         if name == membership {
             if core == nil, !isLeading { await lead(client) }
         } else if core != nil {
-            fail("lost leadership to \(leader ?? "")")
+            fail("lost leadership to \(leader ?? "")", status: 103)
         }
     }
 
-    func fail(_ reason: String) {
+    func fail(_ reason: String, status: Int32 = 1) {
         core = nil
+        exitStatus = status
         logger.critical("\(reason)")
         failure.yield(reason)
         failure.finish()
     }
 
+    /// Gives up leadership for good when the answer that tells of it has got out: the program ends, and whatever
+    /// started it starts it again.
+    func abdicate() {
+        logger.notice("a client asked for the end of this leadership")
+        eventLoop.scheduleTask(in: .milliseconds(500)) { [self] in assumeIsolated { $0.leave() } }
+    }
+
+    /// With its session ends a member's candidacy, so that another one leads at once.
+    private func leave() {
+        guard core != nil else { return }
+        core = nil
+        ticker?.cancel()
+        subscription?.cancel()
+        let reason = "leadership was given up at a client's wish"
+        Task { [self] in
+            await zooKeeper?.close()
+            fail(reason, status: 105)
+        }
+        // A server that does not answer must not keep this program, which decides nothing any more.
+        eventLoop.scheduleTask(in: .seconds(2)) { [self] in assumeIsolated { $0.fail(reason, status: 105) } }
+    }
+
     private func lead(_ client: ZooKeeperClient) async {
         isLeading = true
         do {
-            let store = StateStore(client: client)
+            let store = store(client)
             var configuration = configuration
             configuration.seed = UInt64.random(in: .min ... .max)
             try await retryWhileUnreachable { try await store.prepare() }
             let parser = AppParser(
-                defaultRole: configuration.defaultRole, defaultNetworkName: configuration.defaultNetworkName)
+                defaultRole: configuration.defaultRole, defaultNetworkName: configuration.defaultNetworkName,
+                checksRules: false)
             let id = try await retryWhileUnreachable { try await store.frameworkID() }
             let versions = try await retryWhileUnreachable { try await store.versions(parser) }
             let instances = try await retryWhileUnreachable { try await store.instances() }
@@ -181,7 +211,18 @@ public actor MarathonService {
         while !Task.isCancelled, core != nil {
             do {
                 let master = try await detector.leader()
-                try await connection.run(master: master, framework: frameworkInfo) { [self] in await received($0) }
+                handle(.subscribing)
+                let attempt = Task { [self, frameworkInfo] in
+                    try await connection.run(master: master, framework: frameworkInfo) { [self] in
+                        await received($0)
+                    }
+                }
+                subscription = attempt
+                try await withTaskCancellationHandler {
+                    try await attempt.value
+                } onCancel: {
+                    attempt.cancel()
+                }
             } catch is CancellationError {
                 return
             } catch {
@@ -195,10 +236,17 @@ public actor MarathonService {
 
     private func received(_ event: SchedulerConnection.Event) {
         switch event {
-        case .subscribed(let id): handle(.subscribed(id))
+        case .subscribed(let event):
+            if let master = event.masterInfo {
+                masterURL = "http://\(master.hostname ?? master.address?.ip ?? ""):\(master.port)/"
+            }
+            handle(.subscribed(event))
         case .event(let event): handle(.scheduler(event))
-        case .disconnected: handle(.disconnected)
         }
+    }
+
+    private func store(_ client: ZooKeeperClient) -> StateStore {
+        StateStore(client: client, maximumVersions: configuration.maximumVersions)
     }
 }
 
@@ -209,14 +257,17 @@ extension MarathonService {
         self.core = nil
         let wanted = core.handle(event, at: clock.now)
         self.core = core
-        for effect in wanted { effects.yield(effect) }
+        for effect in wanted {
+            // Calls that wait for the master's answer must not hold this up.
+            if case .resubscribe = effect { subscription?.cancel() } else { effects.yield(effect) }
+        }
     }
 
     /// Starts a change that is answered when it is on disk.
-    func change(_ change: Change, _ responder: HTTPResponder) {
+    func change(_ change: Change, _ request: HTTPRequest, _ responder: HTTPResponder) {
         let number = nextRequest
         nextRequest += 1
-        pending[number] = responder
+        pending[number] = (responder, baseURL(request))
         handle(.change(request: number, change))
     }
 
@@ -226,21 +277,25 @@ extension MarathonService {
             case .store(let operations):
                 guard let zooKeeper else { continue }
                 do {
-                    try await StateStore(client: zooKeeper).perform(operations, logger)
+                    try await store(zooKeeper).perform(operations, logger)
                 } catch is CancellationError {
                     return
                 } catch {
+                    guard core != nil else { return }  // It was let go of: whoever leads next starts from the store.
                     // What follows must not happen without it.
                     return fail("the state cannot be kept in ZooKeeper: \(error)")
                 }
             case .call(let call): await connection.send(call)
             case .respond(let number, let response):
-                pending.removeValue(forKey: number)?.respond(stamped(response))
+                if let (responder, base) = pending.removeValue(forKey: number) {
+                    responder.respond(stamped(response.withLocation(below: base)))
+                }
             case .log(let text, let app, let task):
                 var metadata: Logger.Metadata = [:]
                 if let app { metadata["MARATHON_APP_ID"] = "\(app)" }
                 if let task { metadata["task_id"] = "\(task)" }
                 logger.info("\(text)", metadata: metadata)
+            case .resubscribe: break  // Done already: see `handle`.
             case .exit(let reason): return fail(reason)
             }
         }
@@ -261,6 +316,8 @@ extension MarathonService {
         configuration.maximumRunningDeployments = flags.integer("max_running_deployments") ?? 100
         configuration.environmentPrefix = flags.text("env_vars_prefix")
         configuration.maximumVersions = flags.integer("zk_max_versions") ?? 50
+        configuration.heartbeatInterval = milliseconds("mesos_heartbeat_interval")
+        configuration.heartbeatThreshold = flags.integer("mesos_heartbeat_failure_threshold") ?? 5
         return configuration
     }
 

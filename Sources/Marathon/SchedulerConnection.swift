@@ -9,9 +9,8 @@ import ZooKeeperClient
 /// Marathon's side of the v1 scheduler API: one event stream, and calls in their order.
 actor SchedulerConnection {
     enum Event: Sendable {
-        case subscribed(Mesos.FrameworkID)
+        case subscribed(SchedulerAPI.Event.Subscribed)
         case event(SchedulerAPI.Event)
-        case disconnected
     }
 
     private let client: HTTPClient
@@ -22,7 +21,7 @@ actor SchedulerConnection {
 
     init(group: any EventLoopGroup) { client = HTTPClient(group: group) }
 
-    /// Subscribes and yields events until the stream ends, then returns.
+    /// Subscribes and yields events until the stream ends, or the task is cancelled, then returns.
     func run(
         master: (host: String, port: Int), framework: Mesos.FrameworkInfo,
         _ yield: @Sendable (Event) async -> Void
@@ -51,9 +50,9 @@ actor SchedulerConnection {
         for try await bytes in answer.body {
             for record in try parser.feed(bytes) {
                 let event = try SchedulerAPI.Event(protobuf: record)
-                if event.type == .subscribed, let id = event.subscribed?.frameworkID {
-                    await yield(.subscribed(id))
-                } else if event.type != .heartbeat {
+                if event.type == .subscribed, let subscribed = event.subscribed {
+                    await yield(.subscribed(subscribed))
+                } else {
                     await yield(.event(event))
                 }
             }
@@ -62,7 +61,7 @@ actor SchedulerConnection {
 
     /// Sends a call over a connection of its own; a failure means that the stream is about to end too.
     func send(_ call: SchedulerAPI.Call) async {
-        guard let master, let streamID else { return }
+        guard let master, let streamID, let stream else { return }
         do {
             let answer = try await client.execute(
                 .POST, host: master.host, port: master.port, uri: "/api/v1/scheduler",
@@ -75,7 +74,7 @@ actor SchedulerConnection {
             }
         } catch {
             logger.warning("\(call.type?.name ?? "a call") did not reach the master: \(error)")
-            stream?.close()
+            stream.close()
         }
     }
 

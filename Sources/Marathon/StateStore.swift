@@ -15,9 +15,12 @@ struct StateStore: Sendable {
 
     private let client: ZooKeeperClient
     private let root: String
+    /// How many versions of an app are kept (`--zk_max_versions`).
+    private let maximumVersions: Int
 
-    init(client: ZooKeeperClient) {
+    init(client: ZooKeeperClient, maximumVersions: Int) {
         self.client = client
+        self.maximumVersions = maximumVersions
         root = client.address.path == "/" ? "/store" : "\(client.address.path)/store"
     }
 
@@ -113,7 +116,9 @@ struct StateStore: Sendable {
     }
 
     private func purge(_ path: String) async throws {
-        for version in try await children(path).sorted().dropLast(50) { try await remove("\(path)/\(version)") }
+        for version in try await children(path).sorted().dropLast(maximumVersions) {
+            try await remove("\(path)/\(version)")
+        }
     }
 
     private func children(_ path: String) async throws -> [String] {

@@ -33,13 +33,21 @@ enum Main {
         }
         do {
             try await program(arguments)
+        } catch let exit as ProgramExit {
+            Self.fail(exit.description, status: exit.status)
         } catch {
             Self.fail("\(error)")
         }
     }
 
-    static func fail(_ message: String) -> Never {
+    static func fail(_ message: String, status: Int32 = 1) -> Never {
         clinux_print_error(message)
-        exit(1)
+        exit(status)
     }
+}
+
+/// Why a program ends, when its exit status tells it too.
+struct ProgramExit: Error, CustomStringConvertible {
+    let status: Int32
+    let description: String
 }

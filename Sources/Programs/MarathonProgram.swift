@@ -22,7 +22,11 @@ enum MarathonProgram {
         let port = try await marathon.start()
         logger.notice("listening on port \(port)")
         ServiceNotifier.ready("listening on port \(port)")
-        try await ServiceRun.untilStopped(marathon.failures)
+        do {
+            try await ServiceRun.untilStopped(marathon.failures)
+        } catch {
+            throw ProgramExit(status: await marathon.exitStatus, description: "\(error)")
+        }
         await marathon.stop()
         try await group.shutdownGracefully()
     }

@@ -6,6 +6,7 @@ import pytest
 from kazoo.client import KazooClient
 
 from harness import HOST, Coordinator, Testbed, ZooKeeper
+from marathon_cluster import Cluster
 
 
 @pytest.fixture
@@ -34,6 +35,26 @@ def kind(request):
 def server(kind, shared_testbed):
     """A server that the tests of a file share."""
     return shared_testbed.start(kind)
+
+
+@pytest.fixture(scope="module")
+def shared_cluster(shared_testbed):
+    """All that Marathon needs, shared by the tests of a file."""
+    return Cluster(shared_testbed)
+
+
+@pytest.fixture
+def cluster(shared_cluster):
+    """A cluster without apps; a test must not leave a program dead."""
+    yield shared_cluster
+    shared_cluster.check_programs()
+    shared_cluster.api.delete_all()
+
+
+@pytest.fixture
+def api(cluster):
+    """Marathon's REST API, with no apps."""
+    return cluster.api
 
 
 @pytest.fixture

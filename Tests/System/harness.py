@@ -218,14 +218,15 @@ class Agent(Program):
 
 
 class Marathon(Program):
-    """marathon on the masters behind a coordinator."""
+    """marathon on the masters behind a coordinator, or on one at an address."""
 
     start_timeout = 40
 
-    def __init__(self, directory, coordinator, flags=()):
+    def __init__(self, directory, coordinator, flags=(), master=None):
         port = free_port()
         super().__init__(directory, [
-            programs_path(), "marathon", "--master", zk(coordinator, "/mesos"), "--zk", zk(coordinator, "/marathon"),
+            programs_path(), "marathon", "--master", master or zk(coordinator, "/mesos"),
+            "--zk", zk(coordinator, "/marathon"),
             "--http_address", HOST, "--http_port", port, "--hostname", "localhost", *flags], port, "marathon")
 
     def is_ready(self):

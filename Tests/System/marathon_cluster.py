@@ -3,11 +3,24 @@
 import http.client
 import json
 import os
+import re
 import signal
+from datetime import datetime
 from pathlib import Path
 
 from golden.cluster import need_program, page, process_start
 from harness import HOST, Agent, Coordinator, Marathon, Master, wait_for
+
+TIMESTAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
+UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+#: More than any agent has: an app that asks for it waits.
+TOO_MUCH = {"cpus": 1000}
+
+
+def moment(text):
+    """A time as the REST API writes it."""
+    assert re.fullmatch(TIMESTAMP, text), text
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
 class Answer:

@@ -12,19 +12,6 @@ from marathon.models.app import MarathonUpgradeStrategy, PortDefinition
 from marathon.models.container import MarathonContainer, MarathonContainerPortMapping, MarathonDockerContainer
 
 from harness import HOST, wait_for
-from marathon_cluster import Cluster
-
-
-@pytest.fixture(scope="module")
-def shared_cluster(shared_testbed):
-    return Cluster(shared_testbed)
-
-
-@pytest.fixture
-def cluster(shared_cluster):
-    yield shared_cluster
-    shared_cluster.check_programs()
-    shared_cluster.api.delete_all()
 
 
 @pytest.fixture

@@ -7,7 +7,9 @@ import ServiceKit
 enum MarathonEvent: Sendable {
     /// A client wants a change; answered by one `respond` with the same number.
     case change(request: UInt64, Change)
-    case subscribed(Mesos.FrameworkID)
+    /// A master is about to be asked for its events.
+    case subscribing
+    case subscribed(SchedulerAPI.Event.Subscribed)
     case disconnected
     case scheduler(SchedulerAPI.Event)
     case tick
@@ -38,6 +40,8 @@ enum MarathonEffect: Sendable {
     case call(SchedulerAPI.Call)
     case respond(request: UInt64, HTTPResponse)
     case log(String, app: String?, task: String?)
+    /// The connection to the master is of no use: it is to be dropped and made anew.
+    case resubscribe
     /// Marathon must end, with this reason.
     case exit(String)
 }
@@ -71,12 +75,17 @@ struct MarathonCore: Sendable {
         /// Goes before PORT0, HOST and their like (`--env_vars_prefix`).
         var environmentPrefix: String?
         var maximumVersions = 50
+        /// How often a master sends something that does not say how often it does.
+        var heartbeatInterval = Duration.seconds(15)
+        /// After how many intervals without a word it is given up.
+        var heartbeatThreshold = 5
         var seed: UInt64 = 1
     }
 
     let configuration: Configuration
     var frameworkID: Mesos.FrameworkID?
     var isConnected = false
+    var watch: MasterWatch?
     var apps: [AppID: AppDefinition] = [:]
     /// Every version of each app that is kept, oldest first; the last is the one in `apps`.
     var versions: [AppID: [AppDefinition]] = [:]
@@ -113,15 +122,24 @@ struct MarathonCore: Sendable {
         effects = []
         switch event {
         case .change(let request, let change): self.change(request, change, now)
-        case .subscribed(let id): subscribed(id, now)
-        case .disconnected:
-            isConnected = false
-            isReviving = false
+        case .subscribing: watch = MasterWatch(interval: configuration.heartbeatInterval, lastHeard: now)
+        case .subscribed(let event):
+            watch = MasterWatch(
+                interval: MasterWatch.interval(of: event) ?? configuration.heartbeatInterval, lastHeard: now)
+            subscribed(event.frameworkID, now)
+        case .disconnected: disconnected()
         case .scheduler(let event): receive(event, now)
         case .tick: break
         }
+        leaveSilentMaster(now)
         supervise(now)
         return effects
+    }
+
+    mutating func disconnected() {
+        watch = nil
+        isConnected = false
+        isReviving = false
     }
 
     var parser: AppParser {
@@ -173,9 +191,11 @@ struct MarathonCore: Sendable {
     }
 
     private mutating func receive(_ event: SchedulerAPI.Event, _ now: Timestamp) {
+        watch?.lastHeard = now
         switch event.type {
-        case .offers: match(event.offers?.offers ?? [], now)
-        case .update: if let status = event.update?.status { update(status, now) }
+        // What a connection that was given up still brings cannot be answered: the master will say it again.
+        case .offers: if isConnected { match(event.offers?.offers ?? [], now) }
+        case .update: if isConnected, let status = event.update?.status { update(status, now) }
         case .error: effects.append(.exit("the master refused the framework: \(event.error?.message ?? "")"))
         default: break
         }

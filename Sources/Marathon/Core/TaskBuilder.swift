@@ -15,7 +15,7 @@ struct TaskBuilder {
             task.resources = match.resources
             task.command = command(app, instance, match.hostPorts)
             task.container = container(app, match.hostPorts)
-            task.discovery = discovery(app, match.hostPorts)
+            task.discovery = TaskDiscovery(app: app, hostPorts: match.hostPorts).info
             if !app.labels.isEmpty { task.labels = Self.labels(app.labels) }
             if let seconds = app.taskKillGracePeriodSeconds {
                 task.killPolicy = .with { policy in
@@ -73,7 +73,13 @@ struct TaskBuilder {
                 }
             }
             let names = app.networks.filter { $0.mode == .container }.compactMap(\.name)
-            info.networkInfos = names.map { name in .with { $0.name = name } }
+            info.networkInfos = names.map { name in
+                .with {
+                    $0.name = name
+                    // Those of Docker stand in its own message.
+                    if !container.isDocker { $0.portMappings = Self.portMappings(container, name, hostPorts) }
+                }
+            }
             guard let docker = container.docker else { return }
             guard container.isDocker else {
                 info.mesos = .with { mesos in
@@ -118,25 +124,21 @@ struct TaskBuilder {
         }
     }
 
-    private func discovery(_ app: AppDefinition, _ hostPorts: [Int]) -> Mesos.DiscoveryInfo {
-        .with { discovery in
-            discovery.visibility = .framework
-            discovery.name = app.id.taskName
-            let names: [(name: String?, proto: String)] =
-                app.isOnHostNetwork
-                ? app.portDefinitions.map { ($0.name, $0.proto) }
-                : (app.container?.portMappings ?? []).map { ($0.name, $0.proto) }
-            discovery.ports = .with { ports in
-                ports.ports = zip(names, hostPorts).filter { $0.1 != 0 }.map { port, number in
+    /// The mapped ports that belong to a network.
+    private static func portMappings(
+        _ container: AppDefinition.Container, _ network: String, _ hostPorts: [Int]
+    ) -> [Mesos.NetworkInfo.PortMapping] {
+        zip(container.portMappings ?? [], hostPorts).filter { $0.belongs(to: network) && $1 != 0 }
+            .flatMap { mapping, hostPort in
+                mapping.proto.split(separator: ",").map { name in
                     .with {
-                        $0.number = UInt32(number)
-                        $0.name = port.name
-                        $0.protocol = port.proto
-                        $0.labels = Self.labels(["network-scope": "host"])
+                        $0.hostPort = UInt32(hostPort)
+                        // Container port 0 is the same as the host's.
+                        $0.containerPort = UInt32(mapping.containerPort == 0 ? hostPort : mapping.containerPort)
+                        $0.protocol = String(name)
                     }
                 }
             }
-        }
     }
 }
 

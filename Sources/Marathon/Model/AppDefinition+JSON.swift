@@ -103,6 +103,9 @@ extension AppDefinition {
         if let name = mapping.name { members.append(JSON.Member("name", .string(name))) }
         members.append(JSON.Member("protocol", .string(mapping.proto)))
         members.append(JSON.Member("servicePort", .integer(Int64(mapping.servicePort))))
+        if !mapping.networkNames.isEmpty {
+            members.append(JSON.Member("networkNames", .array(mapping.networkNames.map(JSON.string))))
+        }
         return .object(members)
     }
 

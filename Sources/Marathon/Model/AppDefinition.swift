@@ -30,6 +30,10 @@ struct AppDefinition: Sendable, Equatable {
         var proto = "tcp"
         var name: String?
         var labels: [String: String] = [:]
+        /// The container networks that it belongs to; none named is all of them.
+        var networkNames: [String] = []
+
+        func belongs(to network: String) -> Bool { networkNames.isEmpty || networkNames.contains(network) }
     }
 
     struct Volume: Sendable, Equatable {

@@ -6,6 +6,9 @@ struct AppParser {
     var defaultRole = "*"
     /// The network of container networks without a name (`--default_network_name`).
     var defaultNetworkName: String?
+    /// Off for what is kept: it was checked by the rules of the version that took it, and no later rule may keep
+    /// Marathon from leading.
+    var checksRules = true
 
     /// Fields that ask for something that is not there yet: refused by name, so that nobody believes in them.
     private static let unsupported = [
@@ -34,7 +37,7 @@ struct AppParser {
         if case .array(let roles) = body.value("acceptedResourceRoles"), roles.isEmpty {
             throw .invalid("/acceptedResourceRoles", "must not be empty")
         }
-        try AppValidation.check(app)
+        if checksRules { try AppValidation.check(app) }
         return app
     }
 
@@ -120,7 +123,7 @@ struct AppParser {
 
     private func network(_ reader: SchemaReader) -> AppDefinition.Network {
         let mode = reader.choice("mode", ["host", "container/bridge", "container"]) ?? "container"
-        let name = reader.string("name")
+        let name = checksRules ? reader.name("name", maximumLength: 63, others: "_") : reader.string("name")
         var network = AppDefinition.Network(mode: .init(rawValue: mode) ?? .container, name: name)
         network.labels = reader.map("labels") ?? [:]
         if network.mode == .container, name == nil { network.name = defaultNetworkName }
@@ -210,12 +213,14 @@ struct AppParser {
             hostPort: reader.integer("hostPort", maximum: 65535),
             servicePort: reader.integer("servicePort", maximum: 65535) ?? 0)
         mapping.proto = reader.choice("protocol", ["tcp", "udp", "udp,tcp"]) ?? "tcp"
-        mapping.name = reader.string("name")
+        mapping.name = portName(reader)
         mapping.labels = reader.map("labels") ?? [:]
-        if reader.strings("networkNames")?.isEmpty == false {
-            reader.complain("networkNames", "is not supported by this version")
-        }
+        mapping.networkNames = reader.strings("networkNames") ?? []
         return mapping
+    }
+
+    private func portName(_ reader: SchemaReader) -> String? {
+        checksRules ? reader.name("name") : reader.string("name")
     }
 
     private static func defaultMapping(_ app: AppDefinition) -> AppDefinition.PortMapping {
@@ -233,7 +238,7 @@ struct AppParser {
         let definitions = reader.objects("portDefinitions")?.map { item in
             var definition = AppDefinition.PortDefinition(port: item.integer("port", maximum: 65535) ?? 0)
             definition.proto = item.choice("protocol", ["tcp", "udp", "udp,tcp"]) ?? "tcp"
-            definition.name = item.string("name")
+            definition.name = portName(item)
             definition.labels = item.map("labels") ?? [:]
             return definition
         }

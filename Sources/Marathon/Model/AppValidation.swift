@@ -80,6 +80,27 @@ enum AppValidation {
         if Set(mapped).count != mapped.count {
             problems.append(Problem(path: "/container/portMappings", text: "Port names must be unique."))
         }
-        return problems
+        return problems + networkNameProblems(app)
+    }
+
+    /// A port may name networks of its app only, and must name one where a host port could lead to several.
+    private static func networkNameProblems(_ app: AppDefinition) -> [Problem] {
+        let known = app.networks.compactMap(\.name)
+        let hasSeveral = app.networks.count { $0.mode == .container } > 1
+        return (app.container?.portMappings ?? []).enumerated().flatMap { index, mapping in
+            let path = "/container/portMappings(\(index))"
+            var problems: [Problem] = []
+            if hasSeveral, mapping.hostPort != nil, mapping.networkNames.count != 1 {
+                let text =
+                    "networkNames must be a single item list when hostPort is specified and more than 1 container "
+                    + "network is defined"
+                problems.append(Problem(path: path, text: text))
+            }
+            for (place, name) in mapping.networkNames.enumerated() where !known.contains(name) {
+                let text = "is not one of (\(known.joined(separator: ",")))"
+                problems.append(Problem(path: "\(path)/networkNames(\(place))", text: text))
+            }
+            return problems
+        }
     }
 }

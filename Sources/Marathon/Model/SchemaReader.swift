@@ -33,6 +33,22 @@ final class SchemaReader {
         return text
     }
 
+    /// A name of lower-case letters, digits and inner dashes, which ports and networks have; `others` may stand inside
+    /// too. Everything that is wrong with it is told, as Marathon does.
+    func name(_ name: String, maximumLength: Int = .max, others: String = "") -> String? {
+        guard let text = string(name) else { return nil }
+        if text.utf16.count > maximumLength { complain(name, "error.maxLength") }
+        if text.isEmpty { complain(name, "error.minLength") }
+        let outer = "abcdefghijklmnopqrstuvwxyz0123456789".unicodeScalars
+        let inner = "-\(others)".unicodeScalars
+        let scalars = text.unicodeScalars
+        let isName =
+            scalars.allSatisfy { outer.contains($0) || inner.contains($0) }
+            && scalars.first.map(outer.contains) == true && scalars.last.map(outer.contains) == true
+        if !isName { complain(name, "error.pattern") }
+        return text
+    }
+
     func requiredString(_ name: String, minimumLength: Int = 0) -> String {
         if !isPresent(name) { complain(name, "error.path.missing") }
         return string(name, minimumLength: minimumLength) ?? ""

@@ -28,12 +28,14 @@ def pair(shared_testbed):
 
 def describe(seed, steps, difference):
     """The replay of a difference in words."""
-    form = lambda seen: pprint.pformat(seen, width=160, sort_dicts=False)  # noqa: E731
+    form = lambda seen: pprint.pformat(seen[first:first + 3], width=160, sort_dicts=False)  # noqa: E731
+    expected, actual = difference.expected, difference.actual
+    first = next(index for index in range(len(expected) + 1) if expected[index:index + 1] != actual[index:index + 1])
     lines = [f"client {step.client}: {step.kind} {step.arguments!r}" for step in steps]
     return "\n".join([
         f"SEED={seed} shows a difference at the last of these steps:", *lines,
-        f"{KINDS[0].__name__} shows:", form(difference.expected),
-        f"{KINDS[1].__name__} shows:", form(difference.actual)])
+        f"{first} answers and events are alike; then {KINDS[0].__name__} shows", form(expected),
+        f"and {KINDS[1].__name__}", form(actual)])
 
 
 @pytest.mark.timeout(240)

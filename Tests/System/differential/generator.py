@@ -37,7 +37,7 @@ STRANGE_AUTHENTICATIONS = [
     ("world", b"anyone"), ("auth", b""), ("ip", b"127.0.0.1"), ("", b"")]
 ANY, DATA, CHILDREN = 3, 2, 1
 PERSISTENT, RECURSIVE = 0, 1
-CREATE_FLAGS = [0, 0, 0, 0, 1, 1, 2, 3]
+CREATE_FLAGS = [0, 0, 0, 0, 1, 1, 1, 2, 3]
 STRANGE_FLAGS = [4, 5, 6, 7, -1, 100]
 
 #: How often a kind comes.
@@ -107,12 +107,12 @@ class Generator:
         return self._random.choice([b"", None, b"1", b"22", b"\xff\0", b"long" * 9])
 
     def _version(self):
-        return self._random.choice([-1, -1, -1, 0, 0, 0, 1, 1, 2, 3, -2, 2**31 - 1])
+        return self._random.choice([-1, -1, -1, -1, -1, -1, 0, 0, 0, 1, 2, 3, -2, 2**31 - 1])
 
     def _acl(self):
-        if self._chance(0.6):
+        if self._chance(0.75):
             return [(31, "world", "anyone")]
-        if self._chance(0.1):
+        if self._chance(0.05):
             return self._random.choice([[], None])
         entries = []
         for _ in range(self._random.choice([1, 1, 2, 3])):
@@ -131,7 +131,7 @@ class Generator:
 
     def _watched(self):
         path = self._path()
-        return path, self._chance(0.5) and not self._is_persistent(path)
+        return path, self._chance(0.7) and not self._is_persistent(path)
 
     def _paths(self, is_persistent):
         """Paths to be watched again."""
@@ -183,8 +183,18 @@ class Generator:
     _resume_from_the_future = _resume_with_wrong_password = _ping
 
     def _multi(self):
-        kinds = self._random.choices(self._known(IN_MULTI), k=self._random.choice([0, 1, 1, 2, 2, 3, 4, 6]))
-        return [(kind, getattr(self, f"_{kind}")()) for kind in kinds],
+        kinds = self._random.choices(self._known(IN_MULTI), k=self._random.choice([0, 1, 1, 2, 2, 3, 5]))
+        if not self._chance(0.5):
+            return [(kind, getattr(self, f"_{kind}")()) for kind in kinds],
+        # One that is likely to succeed: the operations build on each other.
+        path, child = f"{self._path()}/{self._random.choice(NAMES)}", self._random.choice(["/q-", "/a", "/b"])
+        everybody, version = [(31, "world", "anyone")], self._random.choice([-1, -1, 0, 1])
+        chain = [
+            ("create", (path, b"", everybody, self._random.choice([0, 0, 1]))), ("check", (path, version)),
+            ("setData", (path, b"1", version)), ("create2", (path + child, None, everybody, 2)),
+            ("create", (path + child, b"2", everybody, 0)), ("setData", (path + child, b"3", 0)),
+            ("delete", (path + child, -1)), ("delete", (path, -1))]
+        return [step for step in chain if self._chance(0.4)],
 
     def _multiRead(self):
         kinds = self._random.choices(["getData", "getChildren"], k=self._random.choice([0, 1, 2, 3, 5]))

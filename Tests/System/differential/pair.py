@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import shutil
 import time
 from collections import namedtuple
 
@@ -51,7 +52,7 @@ class Cleaner(Wire):
 
     def reset(self):
         """Removes all nodes; returns what tells whether two servers are alike again."""
-        for path in RESERVED:
+        for path in RESERVED[:3]:
             self._do("setACL", path, [(31, "world", "anyone")], -1)
         self.remove_below("/")
         state = []
@@ -68,25 +69,24 @@ class Pair:
     """The server that decides what is right, and the one that is tested."""
 
     def __init__(self, testbed, expected, actual, settings=None):
-        self._testbed = testbed
-        self._kinds = (expected, actual)
-        self._settings = SETTINGS | (settings or {})
-        self._servers = []
+        self._servers = [testbed.new(kind, settings=SETTINGS | (settings or {})) for kind in (expected, actual)]
 
     def _start(self):
+        """Starts both from nothing."""
         for server in self._servers:
             server.end()
-        self._servers = [self._testbed.start(kind, settings=self._settings) for kind in self._kinds]
+            shutil.rmtree(server.data)
+            server.data.mkdir()
+            server.start_and_wait()
 
     def _be_alike(self):
         """Empties both; starts new ones if they cannot be brought to be alike."""
         try:
-            if self._servers and self._reset(0) == self._reset(1):
+            if all(server.is_running for server in self._servers) and self._reset(0) == self._reset(1):
                 return
         except (wire.Closed, OSError, AssertionError):
             pass
         self._start()
-        self._reset(0), self._reset(1)
 
     def _reset(self, index):
         with Cleaner(self._servers[index].port) as cleaner:

@@ -57,8 +57,8 @@ def load():
 
 def entries(*items):
     """An ACL of (permissions, scheme, id)."""
-    array = (Entry * len(items))(*((permissions, scheme.encode(), name.encode()) for permissions, scheme, name in items))
-    return Entries(len(items), array)
+    filled = ((permissions, scheme.encode(), name.encode()) for permissions, scheme, name in items)
+    return Entries(len(items), (Entry * len(items))(*filled))
 
 
 OPEN = entries((31, "world", "anyone"))

@@ -111,7 +111,9 @@ def test_zkcli_watches(server):
     shell = zkcli(
         server, "create /cli-w", "addWatch -m PERSISTENT /cli-w", "set /cli-w 1", "set /cli-w 2", "create /cli-w/a",
         "delete /cli-w/a", "removewatches /cli-w", "set /cli-w 3", "create /cli-r",
-        "addWatch -m PERSISTENT_RECURSIVE /cli-r", "create /cli-r/b", "create /cli-r/b/c", "set /cli-r/b/c 1", "deleteall /cli-r", "deleteall /cli-w")
+        # zkCli.sh keeps a mode it was told until it is told another one.
+        "addWatch -m PERSISTENT_RECURSIVE /cli-r", "create /cli-r/b", "create /cli-r/b/c", "set /cli-r/b/c 1",
+        "deleteall /cli-r", "deleteall /cli-w")
     assert shell.events == sorted([
         *[("NodeDataChanged", "/cli-w")] * 2, *[("NodeChildrenChanged", "/cli-w")] * 2,
         ("PersistentWatchRemoved", "/cli-w"), ("NodeCreated", "/cli-r/b"), ("NodeCreated", "/cli-r/b/c"),

@@ -187,7 +187,8 @@ class Generator:
         if not self._chance(0.5):
             return [(kind, getattr(self, f"_{kind}")()) for kind in kinds],
         # One that is likely to succeed: the operations build on each other.
-        path, child = f"{self._path()}/{self._random.choice(NAMES)}", self._random.choice(["/q-", "/a", "/b"])
+        path = f"{self._path()}/{self._random.choice(NAMES)}"
+        child = self._random.choice(["/q-", "/a", "/b"])
         everybody, version = [(31, "world", "anyone")], self._random.choice([-1, -1, 0, 1])
         chain = [
             ("create", (path, b"", everybody, self._random.choice([0, 0, 1]))), ("check", (path, version)),

@@ -1,4 +1,4 @@
-"""Two servers that are played the same steps, the first place where they differ, and the fewest steps that lead there."""
+"""Two servers that are played the same steps, where they first differ, and the fewest steps that lead there."""
 
 import base64
 import hashlib

@@ -7,6 +7,7 @@ tests of kazoo themselves stay as they are. KAZOO_SUITE_SERVER names the class o
 
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import types
@@ -116,6 +117,11 @@ def stand_in():
     module = types.ModuleType("kazoo.testing.common")
     module.ZookeeperCluster = ZookeeperCluster
     sys.modules[module.__name__] = module
+
+
+def pytest_configure():
+    """A SIGTERM ends the servers too, as Ctrl-C does."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 stand_in()

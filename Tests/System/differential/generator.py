@@ -151,8 +151,9 @@ class Generator:
 
     def _createTTL(self):
         flags = self._flags([5, 5, 6])
-        # None ends while the run lasts.
-        ttl = self._random.choice([10**6, 10**7, 0xffffffffff] if self._chance(0.85) else [0, -1, 1 << 40, 1 << 62])
+        # None ends while the run lasts. -1 with flags of another kind would end Apache ZooKeeper 3.8 for good.
+        wrong = [0, -1, 1 << 40, 1 << 62] if flags in (5, 6) else [0, 1 << 40]
+        ttl = self._random.choice([10**6, 10**7, 0xffffffffff] if self._chance(0.85) else wrong)
         return self._new_path(flags), self._data(), self._acl(), flags, ttl
 
     def _delete(self):

@@ -139,6 +139,19 @@ struct AccessControlTests {
         #expect(server.core.tree["/a"] == nil)
     }
 
+    @Test("Who may not read a node hears nothing of it, and its one-shot watch is used up")
+    mutating func hiddenEvents() throws {
+        #expect(try authenticate(1, "alice:secret") == 0)
+        try server.create("/a", acl: [ACL(permissions: 31, scheme: "auth", id: "")])
+        try server.exists("/a", watch: true, by: 2)
+        try server.exists("/a", watch: true, by: 1)
+        try server.set("/a", [1])
+        #expect(try server.events() == [.event(1, .dataChanged, "/a")])
+        try setACL("/a", ACL.open)
+        try server.set("/a", [2])
+        #expect(try server.events().isEmpty)
+    }
+
     @Test("A connection tells who it is")
     mutating func whoAmI() throws {
         #expect(try authenticate(1, "alice:secret") == 0)

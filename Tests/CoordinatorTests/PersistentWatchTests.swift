@@ -72,6 +72,18 @@ struct PersistentWatchTests {
         #expect(try server.events() == [.event(2, .deleted, "/a")])
     }
 
+    @Test("A recursive watch takes the place of a persistent one, and the other way round")
+    mutating func replaced() throws {
+        try server.create("/a")
+        try addWatch("/a", 0)
+        try addWatch("/a", 1)
+        try server.create("/a/b")
+        #expect(try server.events() == [.event(2, .created, "/a/b")])
+        try addWatch("/a", 0)
+        try server.create("/a/c")
+        #expect(try server.events() == [.event(2, .childrenChanged, "/a")])
+    }
+
     @Test("Watches are looked for and removed by their kind")
     mutating func remove() throws {
         try server.create("/a")

@@ -5,6 +5,8 @@ import ZooKeeperProtocol
 struct NodeChange: Sendable, Equatable {
     let type: WatchEventType
     let path: String
+    /// Who may read the node, or might before it was deleted.
+    let acl: [ACL]
 }
 
 extension CoordinatorCore {
@@ -21,13 +23,14 @@ extension CoordinatorCore {
         case .create(let path, let data, let acl, let kind):
             tree.create(path, data: data, acl: acl, kind: kind, zxid: zxid, time: time)
             tree.countCreated(path, bytes: data?.count ?? 0)
-            return [NodeChange(type: .created, path: path)]
+            return [NodeChange(type: .created, path: path, acl: acl)]
         case .delete(let path): return [delete(path, zxid: zxid)]
         case .setData(let path, let data):
-            let old = tree.find(path).map { tree[$0].content?.dataLength ?? 0 } ?? 0
-            tree.setData(path, data, zxid: zxid, time: time)
+            guard let node = tree.find(path) else { return [] }
+            let old = tree[node].content?.dataLength ?? 0
+            tree.setData(node, data, zxid: zxid, time: time)
             tree.addUsage(path, bytes: (data?.count ?? 0) - old, count: 0)
-            return [NodeChange(type: .dataChanged, path: path)]
+            return [NodeChange(type: .dataChanged, path: path, acl: tree.acl(of: node))]
         case .setACL(let path, let acl):
             tree.setACL(path, acl)
             return []
@@ -37,25 +40,42 @@ extension CoordinatorCore {
     }
 
     private mutating func delete(_ path: String, zxid: Int64) -> NodeChange {
-        let bytes = tree.find(path).map { tree[$0].content?.dataLength ?? 0 } ?? 0
+        let node = tree.find(path)
+        let acl = node.map { tree.acl(of: $0) } ?? []
+        let bytes = node.map { tree[$0].content?.dataLength ?? 0 } ?? 0
         tree.delete(path, zxid: zxid)
         tree.countDeleted(path, bytes: bytes)
-        return NodeChange(type: .deleted, path: path)
+        return NodeChange(type: .deleted, path: path, acl: acl)
     }
 
-    /// The firing table of ZooKeeper: a node's own watchers first, then its parent's.
+    /// The firing table of ZooKeeper: a node's own watchers first, then its parent's. Only those hear of a change who
+    /// may read what changed (ZOOKEEPER-4799); a one-shot watch is used up all the same.
     mutating func notify(_ change: NodeChange) {
         switch change.type {
-        case .created: sendEvent(.created, change.path, to: watches.fire(.data, change.path))
+        case .created: tell(.created, change.path, change.acl, watches.fire(.data, change.path))
         case .deleted:
             var watchers = watches.fire(.data, change.path)
             watchers.formUnion(watches.fire(.child, change.path))
-            sendEvent(.deleted, change.path, to: watchers)
-        case .dataChanged: return sendEvent(.dataChanged, change.path, to: watches.fire(.data, change.path))
+            tell(.deleted, change.path, change.acl, watchers)
+        case .dataChanged: return tell(.dataChanged, change.path, change.acl, watches.fire(.data, change.path))
         case .childrenChanged: break
         }
         guard let parent = ZNodePath.parent(of: change.path) else { return }
-        sendEvent(.childrenChanged, parent, to: watches.fire(.child, parent, isChildChange: true))
+        let watchers = watches.fire(.child, parent, isChildChange: true)
+        guard !watchers.isEmpty else { return }
+        tell(.childrenChanged, parent, tree.find(parent).map { tree.acl(of: $0) } ?? [], watchers)
+    }
+
+    private mutating func tell(
+        _ type: WatchEventType, _ path: String, _ acl: [ACL], _ watchers: Set<ConnectionID>
+    ) {
+        let access = configuration.access
+        // Mostly everybody may read, and nobody in particular need be asked about.
+        guard !watchers.isEmpty, !access.allows(Permission.read, acl, to: []) else {
+            return sendEvent(type, path, to: watchers)
+        }
+        let readers = watchers.filter { access.allows(Permission.read, acl, to: identities[$0] ?? []) }
+        sendEvent(type, path, to: readers)
     }
 
     /// Tells each watcher once, in the order in which they came.

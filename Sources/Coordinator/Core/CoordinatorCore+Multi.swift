@@ -10,6 +10,7 @@ extension CoordinatorCore {
         var pending = PendingChanges()
         var decided: [Transaction?] = []
         for (index, (_, request)) in requests.enumerated() {
+            guard !Self.lacksTimeToLive(request) else { return fail(client, xid, .marshallingError) }
             switch isDiskFull ? .failure(.notReadOnly) : decide(request, client, pending) {
             case .success(let transaction):
                 if let transaction { pending.add(transaction, tree) }
@@ -19,12 +20,31 @@ extension CoordinatorCore {
         }
         let results = commit(requests.map(\.1), decided, now)
         reply(client, xid) { writer in
-            for ((code, _), result) in zip(requests, results) {
-                MultiHeader(type: code, isDone: false, error: 0).write(to: &writer)
-                result.write(to: &writer)
+            for ((code, request), result) in zip(requests, results) {
+                Self.write(result, of: request, code, to: &writer)
             }
             MultiHeader.end.write(to: &writer)
         }
+    }
+
+    /// An operation that is no create with a time to live asks for one. ZooKeeper cannot read such a multi.
+    private static func lacksTimeToLive(_ request: WriteRequest) -> Bool {
+        guard case .create(let creation) = request, creation.timeToLive == nil else { return false }
+        return CreateMode(rawValue: creation.flags)?.hasTTL == true
+    }
+
+    /// What a create answers inside a multi goes by the node's kind, whatever operation asked for it.
+    private static func write(
+        _ result: WriteResult, of request: WriteRequest, _ code: Int32, to writer: inout JuteWriter
+    ) {
+        guard case .create(let creation) = request, case .pathAndStat(let path, _) = result else {
+            MultiHeader(type: code, isDone: false, error: 0).write(to: &writer)
+            return result.write(to: &writer)
+        }
+        let isPlain = (0...3).contains(creation.flags)
+        let type = isPlain ? OperationCode.create : .create2
+        MultiHeader(type: type.rawValue, isDone: false, error: 0).write(to: &writer)
+        if isPlain { writer.string(path) } else { result.write(to: &writer) }
     }
 
     /// Applies the operations one by one, as each answer shows its node just after it.
@@ -40,6 +60,11 @@ extension CoordinatorCore {
         var changes: [NodeChange] = []
         var results: [WriteResult] = []
         for (request, transaction) in zip(requests, decided) {
+            var request = request
+            if case .create(var creation) = request {
+                creation.wantsStat = true
+                request = .create(creation)
+            }
             if let transaction { changes += apply(transaction, zxid: lastZxid, time: now.milliseconds) }
             results.append(result(of: request, transaction))
         }
@@ -55,13 +80,7 @@ extension CoordinatorCore {
             guard let operation = OperationCode(rawValue: header.type), operation != .setACL else {
                 throw JuteError("operation \(header.type) in a multi")
             }
-            let request = try WriteRequest(operation, from: &reader)
-            if case .create(let creation) = request, creation.timeToLive == nil,
-                CreateMode(rawValue: creation.flags)?.hasTTL == true
-            {
-                throw JuteError("a node with a time to live, but none given")
-            }
-            requests.append((header.type, request))
+            requests.append((header.type, try WriteRequest(operation, from: &reader)))
         }
     }
 

@@ -44,6 +44,7 @@ extension CoordinatorCore {
     }
 
     private mutating func exists(_ xid: Int32, _ path: String, isWatched: Bool, _ client: Client) {
+        guard !path.utf8.contains(0) else { return fail(client, xid, .badArguments) }
         if isWatched { watches.add(.data, path, for: client.connection) }
         guard let node = tree.find(path) else { return fail(client, xid, .noNode) }
         let stat = tree[node].stat

@@ -20,7 +20,7 @@ extension CoordinatorCore {
             restore(.child, path, client) { $0.map { $0.pzxid > seen ? .childrenChanged : nil } ?? .deleted }
         }
         for path in persistent { addPersistent(path, client) }
-        for path in recursive { watches.add(.data, path, .recursive, for: client.connection) }
+        for path in recursive { addRecursive(path, client) }
         reply(client, xid)
     }
 
@@ -39,11 +39,16 @@ extension CoordinatorCore {
         watches.add(.child, path, .persistent, for: client.connection)
     }
 
+    private mutating func addRecursive(_ path: String, _ client: Client) {
+        watches.add(.data, path, .recursive, for: client.connection)
+        watches.dropPersistent(.child, path, for: client.connection)
+    }
+
     mutating func addWatch(_ xid: Int32, _ reader: inout JuteReader, _ client: Client) throws(JuteError) {
         let path = try reader.text()
         switch try reader.int() {
         case 0: addPersistent(path, client)
-        case 1: watches.add(.data, path, .recursive, for: client.connection)
+        case 1: addRecursive(path, client)
         case let mode: throw JuteError("watch mode \(mode)")
         }
         reply(client, xid) { $0.int(0) }

@@ -32,7 +32,7 @@ struct ZNodeTree: Sendable {
             ("/zookeeper/config", [ACL(permissions: Permission.read, scheme: "world", id: "anyone")]),
         ] {
             var stat = Stat()
-            stat.version = path == "/zookeeper/config" ? -1 : 0
+            stat.aversion = path == "/zookeeper/config" ? -1 : 0
             restore(path, data: [], acl: acl, stat, createdChildren: 0, kind: .persistent)
         }
     }
@@ -249,8 +249,7 @@ extension ZNodeTree {
         }
     }
 
-    mutating func setData(_ path: String, _ data: [UInt8]?, zxid: Int64, time: Int64) {
-        guard let index = find(path) else { return }
+    mutating func setData(_ index: ZNodeIndex, _ data: [UInt8]?, zxid: Int64, time: Int64) {
         replaceData(index, data)
         self[index].version &+= 1
         self[index].mzxid = zxid

@@ -5,7 +5,7 @@ BIN := .build/$(CONFIGURATION)
 JOBS ?= $(shell nproc)
 SWIFT_SOURCES := Package.swift Sources Plugins Tests Benchmarks
 
-.PHONY: help setup setup-tests launcher build run test unit system browser sim bench format lint protocol clean
+.PHONY: help setup setup-tests launcher build run test unit system browser sim bench bench-coordinator format lint protocol clean
 
 help: ## Lists the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 18
@@ -52,7 +52,12 @@ sim: ## Runs the simulation; SEED=n replays one run.
 
 bench: ## Measures start, size and launch latency (release build).
 	@$(MAKE) --no-print-directory build CONFIGURATION=release BUILD_FLAGS=--static-swift-stdlib
-	Benchmarks/run .build/release
+	Benchmarks/stack .build/release
+
+bench-coordinator: ## Compares the coordinator with Apache ZooKeeper (release build).
+	@$(MAKE) --no-print-directory build CONFIGURATION=release BUILD_FLAGS=--static-swift-stdlib
+	cc -O2 -Wall -Wextra -Werror Benchmarks/coordinator/load.c -o .build/load
+	Benchmarks/coordinator/run .build/release .build/load
 
 format: ## Formats the Swift sources.
 	swift format -i -r $(SWIFT_SOURCES)

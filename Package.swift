@@ -53,7 +53,8 @@ let package = Package(
         library(
             "Coordinator",
             [
-                "ZooKeeperProtocol", "ServiceKit", "JSONText", "CLinux", "CGcrypt", nioCore, nioPosix, logging,
+                "ZooKeeperProtocol", "ServiceKit", "JSONText", "HTTPKit", "CLinux", "CGcrypt", nioCore, nioPosix,
+                logging,
                 collections,
             ]),
         library("Resources", ["MesosProtocol", "JSONText"]),

@@ -30,6 +30,12 @@ enum CoordinatorProgram {
         if configuration.clientAddress != "127.0.0.1" {
             logger.warning("clients are not authenticated: whoever reaches the port may change everything")
         }
+        if let port = server.adminPort {
+            logger.notice("commands for administrators at http://\(configuration.adminAddress):\(port)/commands")
+        }
+        if let port = server.metricsPort {
+            logger.notice("metrics at http://\(configuration.metricsAddress):\(port)/metrics")
+        }
         ServiceNotifier.ready("serving clients on port \(server.port)")
         try await ServiceRun.untilStopped(server.failures)
         await server.close()

@@ -63,6 +63,7 @@ public enum ZooKeeperErrorCode: Int32, Sendable, Error {
     case notReadOnly = -119
     case noWatcher = -121
     case reconfigDisabled = -123
+    case sessionClosedRequiresSASL = -124
     case quotaExceeded = -125
 }
 

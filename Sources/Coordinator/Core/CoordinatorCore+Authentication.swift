@@ -19,6 +19,44 @@ extension CoordinatorCore {
         answerAuthentication(client, xid, .ok)
     }
 
+    func isAuthenticated(_ client: Client) -> Bool {
+        !configuration.requiresSASL || client.identities.contains { $0.scheme == "sasl" }
+    }
+
+    /// One step of a SASL exchange; a client that fails is told so and cut off.
+    mutating func login(_ xid: Int32, _ reader: inout JuteReader, _ client: Client) throws(JuteError) {
+        let token = try reader.buffer() ?? []
+        guard let passwords = configuration.saslPasswords else { return refuseLogin(client, xid) }
+        let connection = client.connection
+        var login = logins.removeValue(forKey: connection) ?? SASLDigest(nonce: nonce(connection), passwords: passwords)
+        switch login.step(token) {
+        case .challenge(let challenge):
+            logins[connection] = login
+            answerLogin(client, xid, challenge)
+        case .done(let proof, let user):
+            identities[connection]?.insert(Identity(scheme: "sasl", id: user))
+            if user == configuration.saslSuperUser { identities[connection]?.insert(.superUser) }
+            answerLogin(client, xid, proof)
+        case .refused: refuseLogin(client, xid)
+        }
+    }
+
+    private func nonce(_ connection: ConnectionID) -> String {
+        DigestScheme.id(of: configuration.nonceSecret + Array(":\(connection.number)".utf8)).suffix(28).description
+    }
+
+    private mutating func answerLogin(_ client: Client, _ xid: Int32, _ token: [UInt8]) {
+        send(client.connection) { writer in
+            ReplyHeader(xid: xid, zxid: 0, error: 0).write(to: &writer)
+            writer.buffer(token)
+        }
+    }
+
+    private mutating func refuseLogin(_ client: Client, _ xid: Int32) {
+        answerAuthentication(client, xid, .authFailed)
+        effects.append(.close(client.connection))
+    }
+
     private mutating func answerAuthentication(_ client: Client, _ xid: Int32, _ code: ZooKeeperErrorCode) {
         send(client.connection, capacity: 20) { ReplyHeader(xid: xid, zxid: 0, error: code.rawValue).write(to: &$0) }
     }

@@ -24,6 +24,10 @@ extension CoordinatorCore {
             }
             return effects.append(.close(connection))
         }
+        guard isAuthenticated(client) || operation == .auth || operation == .sasl else {
+            fail(client, xid, .sessionClosedRequiresSASL)
+            return effects.append(.close(connection))
+        }
         do { try perform(operation, xid, &reader, client, now) } catch { fail(client, xid, .marshallingError) }
     }
 
@@ -45,7 +49,7 @@ extension CoordinatorCore {
             .whoAmI:
             try read(operation, xid, &reader, client)
         case .reconfig: fail(client, xid, configuration.isReconfigurable ? .unimplemented : .reconfigDisabled)
-        case .sasl: fail(client, xid, .authFailed)
+        case .sasl: try login(xid, &reader, client)
         case .error: break
         }
     }

@@ -54,6 +54,14 @@ struct CoordinatorCore: Sendable {
         var access = AccessControl()
         /// The digest of the super user, `super:base64(sha1(super:password))`; nil when there is none.
         var superDigest: String?
+        /// Users and passwords of SASL DIGEST-MD5; nil when there is no SASL.
+        var saslPasswords: [String: String]?
+        /// The SASL user who is the super user (`superUser`).
+        var saslSuperUser: String?
+        /// Whether a client may do nothing before it has authenticated by SASL (`sessionRequireClientSASLAuth`).
+        var requiresSASL = false
+        /// What nonces are made of: random bytes that are kept secret.
+        var nonceSecret: [UInt8] = []
         /// Whether hard quotas are enforced (`enforceQuota`).
         var enforcesQuota = false
         /// Whether a client may ask for a reconfiguration at all; it then hears that one server has none.
@@ -71,6 +79,8 @@ struct CoordinatorCore: Sendable {
     var watches = WatchTable()
     var sessionOf: [ConnectionID: Int64] = [:]
     var identities: [ConnectionID: Set<Identity>] = [:]
+    /// Authentications under way.
+    var logins: [ConnectionID: SASLDigest] = [:]
     var lastZxid: Int64 = 0
     /// While true nothing may be written.
     var isDiskFull = false
@@ -155,6 +165,7 @@ struct CoordinatorCore: Sendable {
     mutating func leave(_ connection: ConnectionID) {
         sessionOf[connection] = nil
         identities[connection] = nil
+        logins[connection] = nil
         watches.remove(connection)
         effects.append(.close(connection))
     }
@@ -162,6 +173,7 @@ struct CoordinatorCore: Sendable {
     private mutating func disconnected(_ connection: ConnectionID) {
         watches.remove(connection)
         identities[connection] = nil
+        logins[connection] = nil
         guard let session = sessionOf.removeValue(forKey: connection) else { return }
         if sessions[session]?.connection == connection { sessions[session]?.connection = nil }
     }

@@ -72,6 +72,11 @@ public struct CoordinatorConfiguration: Sendable {
                     + "(\(core.maximumSessionTimeout) ms): by default they are 2 and 20 times tickTime")
         }
         try readServerID()
+        if decisions.requiresSASL, decisions.saslPasswords == nil {
+            throw FlagError(
+                "\(path): sessionRequireClientSASLAuth needs users: java.security.auth.login.config=FILE names a login "
+                    + "configuration")
+        }
         settle()
     }
 
@@ -98,8 +103,36 @@ public struct CoordinatorConfiguration: Sendable {
         case "snapSizeLimitInKb": snapshotKibibytes = try setting.number(1...Int(Int32.max))
         case "autopurge.snapRetainCount": retainedSnapshots = max(3, try setting.number(0...1_000_000))
         case let key where key.hasPrefix("server."): servers.append(key)
-        default: try setPolicy(setting) ? () : try setOperating(setting) ? () : unknownKeys.append(key)
+        default:
+            if try setPolicy(setting) { return }
+            if try setAuthentication(setting) { return }
+            if try !setOperating(setting) { unknownKeys.append(key) }
         }
+    }
+
+    /// Keys of who clients are. A protection that is asked for and not there must not be left out in silence.
+    private mutating func setAuthentication(_ setting: ConfigurationValue) throws(FlagError) -> Bool {
+        switch setting.key {
+        case "DigestAuthenticationProvider.superDigest": decisions.superDigest = setting.value
+        case "superUser": decisions.saslSuperUser = setting.value
+        case "sessionRequireClientSASLAuth": decisions.requiresSASL = try setting.bool()
+        case "java.security.auth.login.config":
+            decisions.saslPasswords = try LoginConfiguration.passwords(setting.value)
+        case let key where key.hasPrefix("authProvider."):
+            guard setting.value.hasSuffix("SASLAuthenticationProvider") else {
+                throw FlagError("\(setting.path): \(key)=\(setting.value) is no provider that this version has")
+            }
+            decisions.access.extraSchemes.insert("sasl")
+        case "requireClientAuthScheme", "jaasLoginRenew", "DigestAuthenticationProvider.enabled": break
+        case let key
+        where ["secureClientPort", "ssl.", "sslQuorum", "enforce.auth.", "quorum.auth.", "client.portUnification"]
+            .contains(where: key.hasPrefix):
+            throw FlagError(
+                "\(setting.path): \(key) is not supported by this version: leave it out, and put what it protects "
+                    + "behind a TLS proxy or on a private network")
+        default: return false
+        }
+        return true
     }
 
     /// Keys of what clients may do; false for another one.
@@ -110,7 +143,6 @@ public struct CoordinatorConfiguration: Sendable {
         case "skipACL": decisions.access.isSkipped = try setting.bool()
         case "enforceQuota": decisions.enforcesQuota = try setting.bool()
         case "reconfigEnabled": decisions.isReconfigurable = try setting.bool()
-        case "DigestAuthenticationProvider.superDigest": decisions.superDigest = setting.value
         case "znode.container.checkIntervalMs": decisions.containerInterval = Int64(try setting.number(milliseconds))
         case "znode.container.maxPerMinute": decisions.containersPerMinute = Int64(try setting.number(milliseconds))
         case "znode.container.maxNeverUsedIntervalMs":
@@ -172,6 +204,7 @@ public struct CoordinatorConfiguration: Sendable {
         core.minimumSessionTimeout = minimumSessionTimeout ?? tickTime &* 2
         core.maximumSessionTimeout = maximumSessionTimeout ?? tickTime &* 20
         core.serverID = serverID
+        core.nonceSecret = (0..<32).map { _ in UInt8.random(in: .min ... .max) }
         return core
     }
 

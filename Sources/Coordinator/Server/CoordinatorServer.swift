@@ -1,3 +1,4 @@
+import HTTPKit
 import Logging
 import NIOCore
 import NIOPosix
@@ -9,16 +10,24 @@ public final class CoordinatorServer: Sendable {
     private let channel: any Channel
     private let shell: NIOLoopBound<CoordinatorShell>
     private let locks: [DirectoryLock]
+    private let pages: [HTTPServer]
 
     /// Ends when the log can no longer be written: the service must not go on.
     public let failures: AsyncStream<String>
 
     public var port: Int { channel.localAddress?.port ?? 0 }
 
+    /// The port of the administrator's server, and that of the metrics; nil where there is none.
+    public let adminPort: Int?
+    public let metricsPort: Int?
+
     private init(
         channel: any Channel, shell: NIOLoopBound<CoordinatorShell>, locks: [DirectoryLock],
-        failures: AsyncStream<String>
+        admin: HTTPServer?, metrics: HTTPServer?, failures: AsyncStream<String>
     ) {
+        pages = [admin, metrics].compactMap { $0 }
+        adminPort = admin?.port
+        metricsPort = metrics?.port
         self.channel = channel
         self.locks = locks
         self.shell = shell
@@ -59,7 +68,22 @@ public final class CoordinatorServer: Sendable {
             throw LogError(
                 description: "cannot listen on \(configuration.clientAddress):\(configuration.clientPort): \(error)")
         }
-        return CoordinatorServer(channel: channel, shell: shell, locks: locks, failures: failures)
+        let admin = try await pages(
+            .commands, configuration.adminAddress, configuration.adminPort, shell, eventLoop)
+        let metrics = try await pages(
+            .metrics, configuration.metricsAddress, configuration.metricsPort, shell, eventLoop)
+        return CoordinatorServer(
+            channel: channel, shell: shell, locks: locks, admin: admin, metrics: metrics, failures: failures)
+    }
+
+    private static func pages(
+        _ purpose: Administration.Purpose, _ host: String, _ port: Int?, _ shell: NIOLoopBound<CoordinatorShell>,
+        _ eventLoop: any EventLoop
+    ) async throws -> HTTPServer? {
+        guard let port else { return nil }
+        return try await HTTPServer.start(
+            host: host, port: port, group: eventLoop, limits: .init(bodySize: 1 << 16, connections: 100),
+            service: Administration(purpose, shell, eventLoop))
     }
 
     private static func listen(
@@ -80,6 +104,7 @@ public final class CoordinatorServer: Sendable {
 
     /// Closes the port and the connections; sessions go on with the next start.
     public func close() async {
+        for server in pages { await server.close() }
         try? await channel.close().get()  // An error means that it is closed already.
         let threads = try? await channel.eventLoop.submit { [shell] in shell.value.stop() }.get()
         for pool in threads ?? [] { try? await pool.shutdownGracefully() }  // A stopped pool needs nothing.

@@ -1,0 +1,137 @@
+"""What who operates a coordinator sees: four-letter words, the administrator's server, the metrics."""
+
+import json
+import re
+import urllib.request
+
+import pytest
+from kazoo.client import KazooClient
+
+from harness import Coordinator, ZooKeeper, four_letter_word
+
+EVERYTHING = {"4lw.commands.whitelist": "*"}
+
+
+@pytest.fixture(params=[Coordinator, ZooKeeper], ids=["coordinator", "ZooKeeper"])
+def operated(request, testbed):
+    return testbed.start(request.param, settings=EVERYTHING)
+
+
+@pytest.fixture
+def client(operated):
+    client = KazooClient(f"127.0.0.1:{operated.port}")
+    client.start()
+    yield client
+    client.stop()
+    client.close()
+
+
+def pairs(text, separator):
+    return dict(line.split(separator, 1) for line in text.splitlines() if separator in line)
+
+
+def test_monitor(operated, client):
+    """`mntr` has what exporters read."""
+    client.create("/node", b"content", ephemeral=True)
+    client.get("/node", watch=print)
+    figures = pairs(four_letter_word(operated.port, "mntr"), "\t")
+    assert figures["zk_server_state"] == "standalone"
+    assert int(figures["zk_num_alive_connections"]) == 2  # The word's own connection counts.
+    assert [int(figures[f"zk_{name}"]) for name in ("znode_count", "ephemerals_count", "watch_count")] == [6, 1, 1]
+    for name in ("avg_latency", "min_latency", "max_latency", "packets_received", "packets_sent", "uptime",
+                 "outstanding_requests", "approximate_data_size", "open_file_descriptor_count",
+                 "max_file_descriptor_count", "global_sessions"):
+        assert float(figures[f"zk_{name}"]) >= 0, name
+
+
+def test_configuration(operated):
+    """`conf` tells the settings, `envi` the surroundings."""
+    settings = pairs(four_letter_word(operated.port, "conf"), "=")
+    assert settings["clientPort"] == str(operated.port)
+    assert {"dataDir", "dataLogDir", "tickTime", "maxClientCnxns", "minSessionTimeout", "maxSessionTimeout",
+            "serverId"} <= set(settings)
+    assert "zookeeper.version" in pairs(four_letter_word(operated.port, "envi"), "=")
+    assert re.fullmatch(r"datadir_size: \d+\nlogdir_size: \d+\n", four_letter_word(operated.port, "dirs"))
+
+
+def test_sessions(operated, client):
+    """`cons` and `dump` name the session and its ephemeral nodes."""
+    client.create("/mine", ephemeral=True)
+    session = f"0x{client.client_id[0]:x}"
+    line = next(line for line in four_letter_word(operated.port, "cons").splitlines() if f"sid={session}" in line)
+    assert re.search(
+        r"^ /127\.0\.0\.1:\d+\[1\]\(queued=\d+,recved=\d+,sent=\d+,sid=0x[0-9a-f]+,lop=\w+,est=\d+,to=\d+,lcxid=0x[0-9a-f]+,"
+        r"lzxid=0x[0-9a-f]+,lresp=\d+,llat=\d+,minlat=\d+,avglat=\d+,maxlat=\d+\)$", line), line
+    dump = four_letter_word(operated.port, "dump")
+    assert f"\t{session}\n" in dump
+    assert f"Sessions with Ephemerals (1):\n{session}:\n\t/mine\n" in dump
+
+
+def test_watches(operated, client):
+    """`wchs`, `wchc` and `wchp` tell who watches what."""
+    client.create("/watched")
+    client.get("/watched", watch=print)
+    client.get_children("/watched", watch=print)
+    session = f"0x{client.client_id[0]:x}"
+    assert four_letter_word(operated.port, "wchs").splitlines()[0] == "1 connections watching 1 paths"
+    assert four_letter_word(operated.port, "wchc").startswith(f"{session}\n\t/watched\n")
+    assert four_letter_word(operated.port, "wchp").startswith(f"/watched\n\t{session}\n")
+
+
+def test_resets(operated, client):
+    """`srst` and `crst` set the counters back."""
+    client.get_children("/")
+    assert four_letter_word(operated.port, "srst") == "Server stats reset.\n"
+    assert four_letter_word(operated.port, "crst") == "Connection stats reset.\n"
+    received = re.search(r"Received: (\d+)", four_letter_word(operated.port, "srvr")).group(1)
+    assert int(received) < 3
+
+
+def test_words_that_are_not_allowed(testbed):
+    """Only `srvr` answers unless more is allowed."""
+    server = testbed.start(Coordinator, settings={"4lw.commands.whitelist": "srvr"})
+    assert four_letter_word(server.port, "srvr").startswith("Zookeeper version: ")
+    for word in ("mntr", "conf", "dump", "wchc"):
+        assert four_letter_word(server.port, word) == f"{word} is not executed because it is not in the whitelist.\n"
+
+
+@pytest.fixture
+def pages(testbed):
+    """The addresses of the administrator's server and of the metrics."""
+    server = testbed.start(Coordinator, settings=EVERYTHING | {
+        "admin.serverPort": 0, "metricsProvider.httpPort": 0, "metricsProvider.httpHost": "127.0.0.1",
+        "metricsProvider.className": "org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider"})
+    found = dict(re.findall(r"(commands|metrics)\b.* at (http://127\.0\.0\.1:\d+)/", server.text()))
+    return found["commands"], found["metrics"]
+
+
+def get(url):
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return answer.read().decode()
+
+
+def test_administrator(pages):
+    """Every command answers JSON with its name, by its long and its short name; an unknown one says so."""
+    names = re.findall(r'/commands/(\w+)"', get(f"{pages[0]}/commands"))
+    assert {"monitor", "stats", "ruok", "connections", "configuration", "watches", "dump"} <= set(names)
+    for name in names:
+        answer = json.loads(get(f"{pages[0]}/commands/{name}"))
+        assert (answer["command"], answer["error"]) == (name, None)
+    assert json.loads(get(f"{pages[0]}/commands/mntr"))["znode_count"] == 5
+    assert json.loads(get(f"{pages[0]}/commands/stat"))["server_stats"]["server_state"] == "standalone"
+    assert json.loads(get(f"{pages[0]}/commands/conf"))["tick_time"] > 0
+    assert json.loads(get(f"{pages[0]}/commands/nothing"))["error"]
+
+
+def test_metrics(pages):
+    """The figures are there in Prometheus's format."""
+    lines = get(f"{pages[1]}/metrics").splitlines()
+    assert "znode_count 5" in lines
+    assert "# TYPE num_alive_connections gauge" in lines
+    assert all(re.fullmatch(r"# TYPE \w+ gauge|\w+ -?[\d.]+", line) for line in lines)
+
+
+def test_administrator_is_off_by_default(testbed):
+    """The port of the original's server, 8080, is Marathon's: nothing listens unless it is asked for."""
+    server = testbed.start(Coordinator)
+    assert "/commands" not in server.text()

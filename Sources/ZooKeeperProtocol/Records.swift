@@ -53,8 +53,9 @@ public struct ACL: Sendable, Hashable {
 
     public init(from reader: inout JuteReader) throws(JuteError) {
         permissions = try reader.int()
-        scheme = try reader.text()
-        id = try reader.text()
+        // Some clients write an empty text as null.
+        scheme = try reader.string() ?? ""
+        id = try reader.string() ?? ""
     }
 
     public func write(to writer: inout JuteWriter) {

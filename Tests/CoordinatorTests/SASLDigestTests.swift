@@ -51,7 +51,9 @@ struct SASLDigestTests {
         #expect(login.step(response(try challenge(), user: "bob", password: "builder", nonce: "old")) == .refused)
     }
 
-    @Test("Tokens without sense are refused", arguments: ["", "=", "username=\"bob", "a=b,c=\"\\", "username=bob,nonce=n0nce"])
+    @Test(
+        "Tokens without sense are refused",
+        arguments: ["", "=", "username=\"bob", "a=b,c=\"\\", "username=bob,nonce=n0nce"])
     mutating func nonsense(token: String) throws {
         _ = try challenge()
         #expect(login.step(Array(token.utf8)) == .refused)

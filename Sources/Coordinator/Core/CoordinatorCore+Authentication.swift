@@ -5,10 +5,10 @@ extension CoordinatorCore {
     mutating func authenticate(_ xid: Int32, _ reader: inout JuteReader, _ client: Client) throws(JuteError) {
         _ = try reader.int()
         let scheme = try reader.string() ?? ""
-        let proof = try reader.buffer() ?? []
+        let proof = try reader.buffer()
         switch scheme {
-        case "digest":
-            let identity = Identity(scheme: "digest", id: DigestScheme.id(of: proof))
+        case "digest" where proof != nil:
+            let identity = Identity(scheme: "digest", id: DigestScheme.id(of: proof ?? []))
             if identity.id == configuration.superDigest { identities[client.connection]?.insert(.superUser) }
             identities[client.connection]?.insert(identity)
         case "ip": break  // Every connection has its address from the start.

@@ -80,7 +80,13 @@ extension CoordinatorCore {
             guard let operation = OperationCode(rawValue: header.type), operation != .setACL else {
                 throw JuteError("operation \(header.type) in a multi")
             }
-            requests.append((header.type, try WriteRequest(operation, from: &reader)))
+            var request = try WriteRequest(operation, from: &reader)
+            // Inside a multi ZooKeeper overlooks the time of a node that has none.
+            if case .create(var creation) = request, operation == .createTTL, (0...4).contains(creation.flags) {
+                creation.timeToLive = -1
+                request = .create(creation)
+            }
+            requests.append((header.type, request))
         }
     }
 

@@ -110,7 +110,7 @@ extension CoordinatorCore {
     }
 
     private func readPart(_ operation: OperationCode, _ path: String, _ client: Client, _ writer: inout JuteWriter) {
-        let node = tree.find(path)
+        let node = tree.find(path.isEmpty ? "/" : path)
         let isAllowed = node.map {
             configuration.access.allows(Permission.read, tree.acl(of: $0), to: client.identities)
         }

@@ -25,7 +25,7 @@ extension CoordinatorCore {
     }
 
     private mutating func restore(
-        _ kind: WatchTable.Kind, _ path: String, _ client: Client, _ missed: (ZNodeRecord?) -> WatchEventType?
+        _ kind: WatchTable.Kind, _ path: String, _ client: Client, _ missed: (ZNodeView?) -> WatchEventType?
     ) {
         if let event = missed(tree.find(path).map { tree[$0] }) {
             sendEvent(event, path, to: [client.connection])
@@ -41,7 +41,7 @@ extension CoordinatorCore {
 
     private mutating func addRecursive(_ path: String, _ client: Client) {
         watches.add(.data, path, .recursive, for: client.connection)
-        watches.dropPersistent(.child, path, for: client.connection)
+        watches.add(.child, path, .recursive, for: client.connection)
     }
 
     mutating func addWatch(_ xid: Int32, _ reader: inout JuteReader, _ client: Client) throws(JuteError) {

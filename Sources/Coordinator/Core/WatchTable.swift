@@ -37,17 +37,6 @@ struct WatchTable: Sendable {
         watched[connection, default: []].insert(key)
     }
 
-    /// Leaves a client its one-shot watch alone.
-    mutating func dropPersistent(_ kind: Kind, _ path: String, for connection: ConnectionID) {
-        let key = Key(path: ZNodeName(path), kind: kind)
-        guard let modes = watchers[key]?[connection], modes.contains(.persistent) else { return }
-        if modes.contains(.once) {
-            watchers[key]?[connection] = .once
-        } else {
-            _ = remove(kind, path, for: connection)
-        }
-    }
-
     func contains(_ kind: Kind, _ path: String, for connection: ConnectionID) -> Bool {
         watchers[Key(path: ZNodeName(path), kind: kind)]?[connection] != nil
     }

@@ -86,7 +86,7 @@ struct Snapshot: Sendable {
         return writer.bytes
     }
 
-    private func write(_ record: ZNodeRecord, _ depth: Int32, list: Int32, to writer: inout JuteWriter) {
+    private func write(_ record: ZNodeView, _ depth: Int32, list: Int32, to writer: inout JuteWriter) {
         writer.int(depth)
         record.content?.withName { writer.buffer(copying: UnsafeRawBufferPointer($0)) }
         record.content?.withData { writer.buffer(copying: $0) }

@@ -127,9 +127,9 @@ struct SnapshotReader {
         nodePath += name
         let hash = nodePath.withUnsafeBufferPointer { PathTable.hash($0) }
         let acl = tree.retain(list)
-        let node = tree.add(content, below: parent.node, hash: hash, pathLength: nodePath.count, acl: acl) { record in
-            record.set(stat, createdChildren: createdChildren, kind: kind)
-        }
+        let node = tree.add(
+            content, below: parent.node, hash: hash, pathLength: nodePath.count, acl: acl, stat,
+            createdChildren: createdChildren, kind: kind)
         ancestors.append((node, nodePath.count))
     }
 }

@@ -2,35 +2,36 @@ import ZooKeeperProtocol
 
 /// A tree as it was at one moment: made at once, as it shares the pages of the tree that goes on changing.
 struct ZNodeTreeImage: Sendable {
-    let pages: [[ZNodeRecord]]
+    let table: ZNodeTable
     let acls: ACLTable
     let count: Int
 
-    subscript(index: ZNodeIndex) -> ZNodeRecord {
-        _read { yield pages[Int(index >> ZNodeTree.pageBits)][Int(index & (ZNodeTree.pageSize - 1))] }
-    }
-
     /// Visits every node after its parent; the root has depth 0.
-    func forEach<E: Error>(_ visit: (_ depth: Int32, ZNodeRecord) throws(E) -> Void) throws(E) {
+    func forEach<E: Error>(_ visit: (_ depth: Int32, ZNodeView) throws(E) -> Void) throws(E) {
         var node = ZNodeTree.root
         var depth: Int32 = 0
         while true {
-            try visit(depth, self[node])
-            if self[node].firstChild != ZNodeRecord.none {
-                node = self[node].firstChild
+            let view = table.view(node)
+            try visit(depth, view)
+            if view.details.firstChild != ZNodeRecord.none {
+                node = view.details.firstChild
                 depth += 1
                 continue
             }
-            while node != ZNodeTree.root, self[node].nextSibling == self[self[node].parent].firstChild {
-                node = self[node].parent
+            while node != ZNodeTree.root, isLast(node) {
+                node = table[node].parent
                 depth -= 1
             }
             if node == ZNodeTree.root { return }
-            node = self[node].nextSibling
+            node = table[node].nextSibling
         }
+    }
+
+    private func isLast(_ node: ZNodeIndex) -> Bool {
+        table[node].nextSibling == table.details(of: table[node].parent).firstChild
     }
 }
 
 extension ZNodeTree {
-    var image: ZNodeTreeImage { ZNodeTreeImage(pages: pages, acls: acls, count: count) }
+    var image: ZNodeTreeImage { ZNodeTreeImage(table: table.image, acls: acls, count: count) }
 }

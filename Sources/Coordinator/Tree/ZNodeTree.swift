@@ -10,11 +10,7 @@ import ZooKeeperProtocol
 /// nothing. Changes come as decided transactions and never fail.
 struct ZNodeTree: Sendable {
     static let root: ZNodeIndex = 0
-    static let pageBits: ZNodeIndex = 8
-    static let pageSize: ZNodeIndex = 1 << pageBits
-
-    private(set) var pages: [[ZNodeRecord]] = []
-    private var free: [ZNodeIndex] = []
+    private(set) var table = ZNodeTable()
     private var paths = PathTable()
     private(set) var acls = ACLTable()
     private(set) var ephemerals: [Int64: Set<ZNodeIndex>] = [:]
@@ -39,21 +35,18 @@ struct ZNodeTree: Sendable {
 
     /// Nothing but a root.
     init(empty: Void) {
-        let root = allocate()
-        self[root].content = withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 1) { name in
+        let root = table.add(ZNodeRecord())
+        table[root].content = withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 1) { name in
             NodeContent.make(
                 name: UnsafeBufferPointer(rebasing: name[..<0]), data: UnsafeRawBufferPointer(start: nil, count: 0))
         }
-        self[root].acl = acls.retain(ACL.open)
+        table[root].acl = acls.retain(ACL.open)
     }
 
     /// How many nodes there are, the root among them.
     var count: Int { paths.count + 1 }
 
-    subscript(index: ZNodeIndex) -> ZNodeRecord {
-        _read { yield pages[Int(index >> Self.pageBits)][Int(index & (Self.pageSize - 1))] }
-        _modify { yield &pages[Int(index >> Self.pageBits)][Int(index & (Self.pageSize - 1))] }
-    }
+    subscript(index: ZNodeIndex) -> ZNodeView { table.view(index) }
 
     func find(_ path: String) -> ZNodeIndex? {
         var path = path
@@ -71,16 +64,16 @@ struct ZNodeTree: Sendable {
         var index = index
         var end = path.count
         while index != Self.root {
-            let record = self[index]
-            let isSame = record.content?.withName { name in
+            let content = table[index].content
+            let isSame = content?.withName { name in
                 guard end > name.count, path[end - name.count - 1] == UInt8(ascii: "/"), let base = path.baseAddress,
                     let own = name.baseAddress
                 else { return false }
                 return memcmp(base + end - name.count, own, name.count) == 0
             }
-            guard isSame == true, let length = record.content?.nameLength else { return false }
+            guard isSame == true, let length = content?.nameLength else { return false }
             end -= length + 1
-            index = record.parent
+            index = table[index].parent
         }
         return end == 0
     }
@@ -90,20 +83,20 @@ struct ZNodeTree: Sendable {
         var names: [String] = []
         var index = index
         while index != Self.root {
-            names.append(self[index].content?.name ?? "")
-            index = self[index].parent
+            names.append(table[index].content?.name ?? "")
+            index = table[index].parent
         }
         return names.reversed().reduce(into: "") { $0 += "/" + $1 }
     }
 
     /// The children in the order of their creation.
     func forEachChild(of index: ZNodeIndex, _ body: (ZNodeIndex) -> Void) {
-        let first = self[index].firstChild
+        let first = table.details(of: index).firstChild
         guard first != ZNodeRecord.none else { return }
         var child = first
         repeat {
             body(child)
-            child = self[child].nextSibling
+            child = table[child].nextSibling
         } while child != first
     }
 
@@ -120,30 +113,19 @@ struct ZNodeTree: Sendable {
         return count
     }
 
-    func acl(of index: ZNodeIndex) -> [ACL] { acls[self[index].acl] }
+    func acl(of index: ZNodeIndex) -> [ACL] { acls[table[index].acl] }
 }
 
 // What changes the tree.
 extension ZNodeTree {
-    private mutating func allocate() -> ZNodeIndex {
-        if let index = free.popLast() { return index }
-        let index = ZNodeIndex(
-            pages.isEmpty ? 0 : (pages.count - 1) * Int(Self.pageSize) + pages[pages.count - 1].count)
-        if index & (Self.pageSize - 1) == 0 {
-            pages.append([])
-            pages[pages.count - 1].reserveCapacity(Int(Self.pageSize))
-        }
-        pages[pages.count - 1].append(ZNodeRecord())
-        return index
-    }
-
     mutating func create(_ path: String, data: [UInt8]?, acl: [ACL], kind: ZNodeKind, zxid: Int64, time: Int64) {
         var stat = Stat()
         (stat.czxid, stat.mzxid, stat.pzxid, stat.ctime, stat.mtime) = (zxid, zxid, zxid, time, time)
         guard let index = restore(path, data: data, acl: acl, stat, createdChildren: 0, kind: kind) else { return }
-        let parent = self[index].parent
-        self[parent].createdChildren &+= 1
-        self[parent].pzxid = zxid
+        table.change(table[index].parent) { parent in
+            parent.createdChildren &+= 1
+            parent.pzxid = zxid
+        }
     }
 
     /// Adds a node as a snapshot has it, below a parent that is there; nothing of the parent's but its children changes.
@@ -159,26 +141,27 @@ extension ZNodeTree {
         }
         var path = path
         let (hash, length) = path.withUTF8 { (PathTable.hash($0), $0.count) }
-        return add(content, below: parent, hash: hash, pathLength: length, acl: acls.retain(acl)) { record in
-            record.set(stat, createdChildren: createdChildren, kind: kind)
-        }
+        return add(
+            content, below: parent, hash: hash, pathLength: length, acl: acls.retain(acl), stat,
+            createdChildren: createdChildren, kind: kind)
     }
 
     /// Adds a node whose path has this hash and length.
     mutating func add(
-        _ content: NodeContent, below parent: ZNodeIndex, hash: UInt32, pathLength: Int, acl: ACLTable.ID,
-        _ fill: (inout ZNodeRecord) -> Void
+        _ content: NodeContent, below parent: ZNodeIndex, hash: UInt32, pathLength: Int, acl: ACLTable.ID, _ stat: Stat,
+        createdChildren: Int32, kind: ZNodeKind
     ) -> ZNodeIndex {
-        let index = allocate()
         var record = ZNodeRecord()
         record.content = content
         record.parent = parent
         record.acl = acl
-        fill(&record)
-        link(index, &record)
-        self[index] = record
+        record.czxid = stat.czxid
+        record.ctime = stat.ctime
+        let index = table.add(record)
+        table.set(ZNodeDetails(stat, createdChildren: createdChildren, kind: kind), of: index)
+        link(index, below: parent)
         paths.insert(index, hash: hash)
-        adopt(index, record.kind)
+        adopt(index, kind)
         size += pathLength + content.dataLength
         return index
     }
@@ -194,20 +177,19 @@ extension ZNodeTree {
 
     mutating func reserve(nodes: Int) { paths.reserve(nodes) }
 
-    private mutating func link(_ index: ZNodeIndex, _ record: inout ZNodeRecord) {
-        let first = self[record.parent].firstChild
-        if first == ZNodeRecord.none {
-            record.nextSibling = index
-            record.previousSibling = index
-            self[record.parent].firstChild = index
-        } else {
-            let last = self[first].previousSibling
-            record.nextSibling = first
-            record.previousSibling = last
-            self[last].nextSibling = index
-            self[first].previousSibling = index
+    private mutating func link(_ index: ZNodeIndex, below parent: ZNodeIndex) {
+        let first = table.details(of: parent).firstChild
+        let last = first == ZNodeRecord.none ? index : table[first].previousSibling
+        table[index].nextSibling = first == ZNodeRecord.none ? index : first
+        table[index].previousSibling = last
+        if first != ZNodeRecord.none {
+            table[last].nextSibling = index
+            table[first].previousSibling = index
         }
-        self[record.parent].childCount += 1
+        table.change(parent) { parent in
+            if first == ZNodeRecord.none { parent.firstChild = index }
+            parent.childCount += 1
+        }
     }
 
     private mutating func adopt(_ index: ZNodeIndex, _ kind: ZNodeKind) {
@@ -220,23 +202,23 @@ extension ZNodeTree {
 
     mutating func delete(_ path: String, zxid: Int64) {
         guard let index = find(path), index != Self.root else { return }
-        let record = self[index]
-        let parent = record.parent
-        self[record.previousSibling].nextSibling = record.nextSibling
-        self[record.nextSibling].previousSibling = record.previousSibling
-        if self[parent].firstChild == index {
-            self[parent].firstChild = record.nextSibling == index ? ZNodeRecord.none : record.nextSibling
+        let record = table[index]
+        table[record.previousSibling].nextSibling = record.nextSibling
+        table[record.nextSibling].previousSibling = record.previousSibling
+        table.change(record.parent) { parent in
+            if parent.firstChild == index {
+                parent.firstChild = record.nextSibling == index ? ZNodeRecord.none : record.nextSibling
+            }
+            parent.childCount -= 1
+            parent.pzxid = max(parent.pzxid, zxid)
         }
-        self[parent].childCount -= 1
-        self[parent].pzxid = max(self[parent].pzxid, zxid)
-        disown(index, record.kind)
+        disown(index, table.details(of: index).kind)
         acls.release(record.acl)
         var path = path
         let (hash, length) = path.withUTF8 { (PathTable.hash($0), $0.count) }
         size -= length + (record.content?.dataLength ?? 0)
         paths.remove(index, hash: hash)
-        self[index] = ZNodeRecord()
-        free.append(index)
+        table.remove(index)
     }
 
     private mutating func disown(_ index: ZNodeIndex, _ kind: ZNodeKind) {
@@ -251,44 +233,45 @@ extension ZNodeTree {
 
     mutating func setData(_ index: ZNodeIndex, _ data: [UInt8]?, zxid: Int64, time: Int64) {
         replaceData(index, data)
-        self[index].version &+= 1
-        self[index].mzxid = zxid
-        self[index].mtime = time
+        table.change(index) { node in
+            node.version &+= 1
+            node.mzxid = zxid
+            node.mtime = time
+        }
     }
 
     /// Other data without a change that clients see, as the usage counted below a quota.
     mutating func replaceData(_ index: ZNodeIndex, _ data: [UInt8]?) {
-        guard let old = self[index].content else { return }
+        guard let old = table[index].content else { return }
         let new = old.replacing(data: data)
         size += new.dataLength - old.dataLength
-        self[index].content = new
+        table[index].content = new
     }
 
     mutating func setACL(_ path: String, _ acl: [ACL]) {
         guard let index = find(path) else { return }
-        let old = self[index].acl
-        self[index].acl = acls.retain(acl)
+        let old = table[index].acl
+        table[index].acl = acls.retain(acl)
         acls.release(old)
-        self[index].aversion &+= 1
+        table.change(index) { $0.aversion &+= 1 }
     }
 
     /// Sets what a snapshot says of the root, which is never added.
     mutating func restoreRoot(data: [UInt8]?, acl: [ACL], _ stat: Stat, createdChildren: Int32) {
         replaceData(Self.root, data)
-        let old = self[Self.root].acl
-        self[Self.root].acl = acls.retain(acl)
+        let old = table[Self.root].acl
+        table[Self.root].acl = acls.retain(acl)
         acls.release(old)
-        self[Self.root].set(stat, createdChildren: createdChildren, kind: .persistent)
+        table[Self.root].czxid = stat.czxid
+        table[Self.root].ctime = stat.ctime
+        table.set(ZNodeDetails(stat, createdChildren: createdChildren, kind: .persistent), of: Self.root)
     }
 }
 
-extension ZNodeRecord {
-    mutating func set(_ stat: Stat, createdChildren: Int32, kind: ZNodeKind) {
-        czxid = stat.czxid
-        mzxid = stat.mzxid
+extension ZNodeDetails {
+    fileprivate init(_ stat: Stat, createdChildren: Int32, kind: ZNodeKind) {
+        self.init(zxid: stat.mzxid, time: stat.mtime)
         pzxid = stat.pzxid
-        ctime = stat.ctime
-        mtime = stat.mtime
         version = stat.version
         aversion = stat.aversion
         self.createdChildren = createdChildren

@@ -3,7 +3,7 @@ import Logging
 import NIOPosix
 import ServiceKit
 
-/// `mesos-coordinator --config zoo.cfg`
+/// `mesos-coordinator --config zoo.cfg`, and `mesos-coordinator import|export|dump|verify|status` for people.
 enum CoordinatorProgram {
     private static let loader = FlagLoader(
         program: "mesos-coordinator",
@@ -13,7 +13,12 @@ enum CoordinatorProgram {
             Flag("help", .bool, default: "false"), Flag("version", .bool, default: "false"),
         ], environmentPrefix: "MESOS_COORDINATOR_")
 
+    private static let tools = ["import", "export", "dump", "verify", "status"]
+
     static func run(_ arguments: [String]) async throws {
+        if let tool = arguments.first, tools.contains(tool) {
+            return try CoordinatorToolProgram.run(tool, Array(arguments.dropFirst()))
+        }
         let flags = try ServiceRun.flags(loader, arguments, directories: [])
         ServiceLog.bootstrap(
             program: "mesos-coordinator", level: ServiceLog.level(named: flags.text("logging_level")))

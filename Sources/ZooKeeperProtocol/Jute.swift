@@ -16,6 +16,9 @@ public struct JuteReader: Sendable {
 
     public init(_ bytes: [UInt8]) { self.init(bytes[...]) }
 
+    /// How many bytes are read.
+    public var offset: Int { position - bytes.startIndex }
+
     public var isAtEnd: Bool { position >= bytes.endIndex }
 
     public mutating func byte() throws(JuteError) -> UInt8 {

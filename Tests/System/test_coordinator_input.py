@@ -206,7 +206,7 @@ def test_limit_of_connections(testbed, kind):
     def one_more():
         try:
             return Wire(server.port)
-        except Closed:
+        except (Closed, OSError):
             return None
 
     held = [wait_for(one_more, what="there is room for a connection") for _ in range(5)]

@@ -5,6 +5,24 @@ enum Recovery {
     /// Reads snapshot and log into a core, and starts a new segment.
     static func run(into core: inout CoordinatorCore, _ settings: DiskSettings) throws(LogError) -> WriteAheadLog {
         LogFile.remove("\(settings.logDirectory)/\(WriteAheadLog.preparedName)")
+        try read(into: &core, settings) { segment throws(LogError) in
+            // What a crash tore off must not stay before the next segment as damage in the middle.
+            if segment.entries.isEmpty {
+                LogFile.remove(segment.path)
+            } else if segment.isTorn {
+                try LogFile.cut(segment.path, to: segment.end)
+            }
+        }
+        let log = WriteAheadLog(directory: settings.logDirectory)
+        try log.startSegment(zxid: core.lastZxid + 1, size: max(WriteAheadLog.firstSize, 3 * settings.reserve))
+        return log
+    }
+
+    /// Reads snapshot and log into a core and changes nothing on disk; `finish` is called for each segment read.
+    static func read(
+        into core: inout CoordinatorCore, _ settings: DiskSettings,
+        finish: (LogSegment) throws(LogError) -> Void = { _ in }
+    ) throws(LogError) {
         try readSnapshot(into: &core, settings)
         let segments = WriteAheadLog.segments(in: settings.logDirectory)
         for (index, path) in segments.enumerated() {
@@ -16,16 +34,8 @@ enum Recovery {
             }
             let segment = try LogSegment(reading: path, isNewest: index == segments.count - 1)
             try replay(segment, into: &core)
-            // What a crash tore off must not stay before the next segment as damage in the middle.
-            if segment.entries.isEmpty {
-                LogFile.remove(path)
-            } else if segment.isTorn {
-                try LogFile.cut(path, to: segment.end)
-            }
+            try finish(segment)
         }
-        let log = WriteAheadLog(directory: settings.logDirectory)
-        try log.startSegment(zxid: core.lastZxid + 1, size: max(WriteAheadLog.firstSize, 3 * settings.reserve))
-        return log
     }
 
     /// The newest snapshot that is whole; the log behind older ones is kept for the case that one is not.

@@ -40,6 +40,7 @@ public final class CoordinatorServer: Sendable {
     ) async throws -> CoordinatorServer {
         let logger = Logger(label: "coordinator")
         let directories = try directories(of: configuration)
+        try refuseForeign(configuration, directories)
         let locks = try Set([directories.log, directories.snapshots]).map { directory in
             try DirectoryLock(directory, purpose: "coordinator")
         }
@@ -117,16 +118,27 @@ public final class CoordinatorServer: Sendable {
         init(_ log: WriteAheadLog) { self.log = log }
     }
 
-    private static func directories(
+    /// The data of another program must not look like an empty directory.
+    private static func refuseForeign(
+        _ configuration: CoordinatorConfiguration, _ directories: (log: String, snapshots: String)
+    ) throws {
+        guard Snapshot.files(in: directories.snapshots).isEmpty, WriteAheadLog.segments(in: directories.log).isEmpty
+        else { return }
+        for directory in Set([configuration.dataDirectory, configuration.logDirectory]) {
+            let names = SmallFile.names(in: "\(directory)/version-2")
+            guard names.contains(where: { $0.hasPrefix("log.") || $0.hasPrefix("snapshot.") }) else { continue }
+            let isApart = configuration.logDirectory != configuration.dataDirectory
+            throw LogError(
+                description: "\(directory)/version-2 holds the data of an Apache ZooKeeper: take it over with "
+                    + "`mesos-coordinator import --config=ZOO.CFG --from=\(configuration.dataDirectory)"
+                    + (isApart ? " --from_log=\(configuration.logDirectory)" : "")
+                    + "`, or move it away to start empty")
+        }
+    }
+
+    static func directories(
         of configuration: CoordinatorConfiguration
     ) throws -> (log: String, snapshots: String) {
-        for directory in Set([configuration.dataDirectory, configuration.logDirectory]) {
-            guard SmallFile.names(in: "\(directory)/version-2").isEmpty else {
-                throw LogError(
-                    description: "\(directory)/version-2 holds the data of an Apache ZooKeeper, which this version "
-                        + "cannot read: name another dataDir, or move that folder away to start empty")
-            }
-        }
         let log = "\(configuration.logDirectory)/coordinator"
         let snapshots = "\(configuration.dataDirectory)/coordinator"
         try SmallFile.makeDirectory(log, mode: 0o700)

@@ -248,6 +248,9 @@ extension ZNodeTree {
         table[index].content = new
     }
 
+    /// Sets what a log of another kind says of a node, in full.
+    mutating func change(_ index: ZNodeIndex, _ body: (inout ZNodeDetails) -> Void) { table.change(index, body) }
+
     mutating func setACL(_ path: String, _ acl: [ACL]) {
         guard let index = find(path) else { return }
         let old = table[index].acl

@@ -35,7 +35,7 @@ struct LogFiles {
     }
 
     func edit(_ path: String, _ change: (inout [UInt8]) -> Void) throws {
-        var content = LogFile.wholeFile(path) ?? []
+        var content = (try? SystemFiles().content(path)) ?? []
         change(&content)
         try Data(content).write(to: URL(fileURLWithPath: path))
     }

@@ -56,9 +56,9 @@ struct RecoveryTests {
     func damage() throws {
         let (path, offsets) = try files.segment(creates(1...5))
         try files.edit(path) { $0[offsets[1] + 9] ^= 1 }
-        let before = LogFile.wholeFile(path)
+        let before = try SystemFiles().content(path)
         #expect(throws: LogError.self) { try files.recover() }
-        #expect(LogFile.wholeFile(path) == before)
+        #expect(try SystemFiles().content(path) == before)
         #expect(files.segments == [path])
     }
 
@@ -111,7 +111,7 @@ struct RecoveryTests {
         let server = TestCoordinator()
         try Snapshot(server.core).write(to: files.directory.path)
         let path = try #require(Snapshot.files(in: files.directory.path).first)
-        let whole = try #require(LogFile.wholeFile(path))
+        let whole = try SystemFiles().content(path)
         for content in [
             Array(whole.dropLast()), whole + [0], [], Array(whole.prefix(8)), [UInt8(0)] + whole.dropFirst(),
         ] {

@@ -132,7 +132,7 @@ struct WriteAheadLogTests {
         var generator = SeededGenerator(seed: seed)
         let entries = LogFiles.entries(1...20)
         let (path, _) = try files.segment(entries, zeros: 50)
-        let whole = try #require(LogFile.wholeFile(path))
+        let whole = try SystemFiles().content(path)
         for _ in 0..<100 {
             var content = whole
             for _ in 0..<Int.random(in: 1...3, using: &generator) {

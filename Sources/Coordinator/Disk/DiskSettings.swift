@@ -2,8 +2,11 @@
 struct DiskSettings: Sendable {
     let logDirectory: String
     let snapshotDirectory: String
+    var files: any FileStore = SystemFiles()
     /// Bytes of a segment that is prepared ahead (`preAllocSize`).
     var segmentSize = 64 << 20
+    /// Bytes of the first segment after a start, which must not take long to make.
+    var firstSegmentSize = 4 << 20
     /// Bytes of log after which a snapshot is due.
     var snapshotBytes = 64 << 20
     /// How many snapshots are kept, with the log behind the oldest (`autopurge.snapRetainCount`).
@@ -13,13 +16,13 @@ struct DiskSettings: Sendable {
 
     /// Removes the snapshots beyond those kept, and segments all of whose entries every kept snapshot holds.
     func removeObsolete() {
-        let snapshots = Snapshot.files(in: snapshotDirectory)
-        for file in snapshots.dropLast(retainedSnapshots) { LogFile.remove(file) }
+        let snapshots = Snapshot.files(in: snapshotDirectory, files)
+        for file in snapshots.dropLast(retainedSnapshots) { files.remove(file) }
         guard let oldest = snapshots.suffix(retainedSnapshots).first, let zxid = WriteAheadLog.firstZxid(of: oldest)
         else { return }
-        let segments = WriteAheadLog.segments(in: logDirectory)
+        let segments = WriteAheadLog.segments(in: logDirectory, files)
         for (segment, next) in zip(segments, segments.dropFirst()) {
-            if let first = WriteAheadLog.firstZxid(of: next), first <= zxid + 1 { LogFile.remove(segment) }
+            if let first = WriteAheadLog.firstZxid(of: next), first <= zxid + 1 { files.remove(segment) }
         }
     }
 }

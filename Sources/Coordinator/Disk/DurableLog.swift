@@ -119,11 +119,12 @@ final class DurableLog {
         isPreparing = true
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         background.runIfActive(eventLoop: eventLoop) { [settings] in
-            Confined(try WriteAheadLog.prepare(in: settings.logDirectory, size: settings.segmentSize))
+            Confined(
+                try WriteAheadLog.prepare(in: settings.logDirectory, size: settings.segmentSize, settings.files))
         }.whenComplete { result in bound.value.prepared(result) }
     }
 
-    private func prepared(_ result: Result<Confined<LogFile>, any Error>) {
+    private func prepared(_ result: Result<Confined<any StoredFile>, any Error>) {
         switch result {
         case .failure(let error as LogError) where error.isDiskFull:
             isPreparing = false
@@ -157,7 +158,7 @@ final class DurableLog {
         bytesSinceSnapshot = 0
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         background.runIfActive(eventLoop: eventLoop) { [settings] in
-            let size = try snapshot.write(to: settings.snapshotDirectory)
+            let size = try snapshot.write(to: settings.snapshotDirectory, settings.files)
             settings.removeObsolete()
             return size
         }.whenComplete { result in bound.value.tookSnapshot(result) }

@@ -10,9 +10,9 @@ struct LogSegment: Sendable {
 
     /// A batch that a crash cut short ends the newest segment; any other damage is an error that names the file and the
     /// offset.
-    init(reading path: String, isNewest: Bool) throws(LogError) {
+    init(reading path: String, isNewest: Bool, _ files: any FileStore = SystemFiles()) throws(LogError) {
         self.path = path
-        guard let content = LogFile.wholeFile(path) else { throw .system("read", path) }
+        let content = try files.content(path)
         guard content.starts(with: WriteAheadLog.magic), content.count >= WriteAheadLog.headerSize else {
             // Not even the header of a new segment was written.
             guard isNewest, content.allSatisfy({ $0 == 0 }) || WriteAheadLog.magic.starts(with: content) else {

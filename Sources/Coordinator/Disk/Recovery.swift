@@ -4,17 +4,17 @@ import Logging
 enum Recovery {
     /// Reads snapshot and log into a core, and starts a new segment.
     static func run(into core: inout CoordinatorCore, _ settings: DiskSettings) throws(LogError) -> WriteAheadLog {
-        LogFile.remove("\(settings.logDirectory)/\(WriteAheadLog.preparedName)")
+        settings.files.remove("\(settings.logDirectory)/\(WriteAheadLog.preparedName)")
         try read(into: &core, settings) { segment throws(LogError) in
             // What a crash tore off must not stay before the next segment as damage in the middle.
             if segment.entries.isEmpty {
-                LogFile.remove(segment.path)
+                settings.files.remove(segment.path)
             } else if segment.isTorn {
-                try LogFile.cut(segment.path, to: segment.end)
+                try settings.files.cut(segment.path, to: segment.end)
             }
         }
-        let log = WriteAheadLog(directory: settings.logDirectory)
-        try log.startSegment(zxid: core.lastZxid + 1, size: max(WriteAheadLog.firstSize, 3 * settings.reserve))
+        let log = WriteAheadLog(directory: settings.logDirectory, files: settings.files)
+        try log.startSegment(zxid: core.lastZxid + 1, size: max(settings.firstSegmentSize, 3 * settings.reserve))
         return log
     }
 
@@ -24,7 +24,7 @@ enum Recovery {
         finish: (LogSegment) throws(LogError) -> Void = { _ in }
     ) throws(LogError) {
         try readSnapshot(into: &core, settings)
-        let segments = WriteAheadLog.segments(in: settings.logDirectory)
+        let segments = WriteAheadLog.segments(in: settings.logDirectory, settings.files)
         for (index, path) in segments.enumerated() {
             // All of its entries are in the snapshot: the next one begins where that ends, or before.
             if index + 1 < segments.count, let next = WriteAheadLog.firstZxid(of: segments[index + 1]),
@@ -32,7 +32,7 @@ enum Recovery {
             {
                 continue
             }
-            let segment = try LogSegment(reading: path, isNewest: index == segments.count - 1)
+            let segment = try LogSegment(reading: path, isNewest: index == segments.count - 1, settings.files)
             try replay(segment, into: &core)
             try finish(segment)
         }
@@ -40,11 +40,11 @@ enum Recovery {
 
     /// The newest snapshot that is whole; the log behind older ones is kept for the case that one is not.
     private static func readSnapshot(into core: inout CoordinatorCore, _ settings: DiskSettings) throws(LogError) {
-        let files = Snapshot.files(in: settings.snapshotDirectory)
+        let files = Snapshot.files(in: settings.snapshotDirectory, settings.files)
         var failure: LogError?
         for path in files.reversed() {
             do {
-                let snapshot = try SnapshotReader(path)
+                let snapshot = try SnapshotReader(path, settings.files)
                 core.tree = snapshot.tree
                 core.sessions = snapshot.sessions
                 core.lastZxid = snapshot.zxid

@@ -1,11 +1,4 @@
-import ServiceKit
 import ZooKeeperProtocol
-
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Musl
-#endif
 
 /// The whole state at one zxid, so that the log before it can go.
 ///
@@ -31,16 +24,16 @@ struct Snapshot: Sendable {
     }
 
     /// The snapshots of a directory, newest last.
-    static func files(in directory: String) -> [String] {
-        SmallFile.names(in: directory).filter { $0.hasPrefix("snapshot.") && !$0.hasSuffix(".new") }.sorted()
+    static func files(in directory: String, _ files: any FileStore = SystemFiles()) -> [String] {
+        files.names(in: directory).filter { $0.hasPrefix("snapshot.") && !$0.hasSuffix(".new") }
             .map { "\(directory)/\($0)" }
     }
 
     /// Writes the snapshot under its name when it is whole and on disk; returns its size.
     @discardableResult
-    func write(to directory: String) throws(LogError) -> Int {
+    func write(to directory: String, _ files: any FileStore = SystemFiles()) throws(LogError) -> Int {
         let path = "\(directory)/\(Self.name(zxid: zxid))"
-        let file = try LogFile(creating: "\(path).new")
+        let file = try files.create("\(path).new")
         var output = BlockOutput(file: file)
         do {
             try output.raw(Self.magic)
@@ -64,10 +57,10 @@ struct Snapshot: Sendable {
             if !writer.bytes.isEmpty { try output.block(writer.bytes) }
             try output.raw(WriteAheadLog.bytes(0))
             try file.sync()
-            _ = try file.renamed(to: path)
-            try LogFile.syncDirectory(directory)
+            _ = try files.rename(file, to: path)
+            try files.syncDirectory(directory)
         } catch {
-            LogFile.remove("\(path).new")
+            files.remove("\(path).new")
             throw error
         }
         return output.position
@@ -98,7 +91,7 @@ struct Snapshot: Sendable {
 
     /// A file that grows by checksummed blocks.
     private struct BlockOutput {
-        let file: LogFile
+        let file: any StoredFile
         var position = 0
 
         mutating func raw(_ bytes: [UInt8]) throws(LogError) {

@@ -1,16 +1,10 @@
 import ServiceKit
 import ZooKeeperProtocol
 
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Musl
-#endif
-
 /// Brings the state of a snapshot back.
 struct SnapshotReader {
     private let path: String
-    private let file: Int32
+    private var file: any FileReader
     private var left: Int
     private var lists: [ACLTable.ID] = []
     private var expected: Int64 = 0
@@ -23,15 +17,10 @@ struct SnapshotReader {
     private(set) var sessions: [Int64: Session] = [:]
 
     /// Reads a whole snapshot; a damaged one is an error that names the file.
-    init(_ path: String) throws(LogError) {
+    init(_ path: String, _ files: any FileStore = SystemFiles()) throws(LogError) {
         self.path = path
-        file = open(path, O_RDONLY | O_CLOEXEC)
-        left = 0
-        guard file >= 0 else { throw .system("open", path) }
-        defer { close(file) }
-        var status = stat()
-        guard fstat(file, &status) == 0 else { throw .system("fstat", path) }
-        left = Int(status.st_size)
+        file = try files.read(path)
+        left = file.size
         do {
             guard try bytes(Snapshot.magic.count) == Snapshot.magic else {
                 throw JuteError("not a snapshot of this version")
@@ -47,14 +36,9 @@ struct SnapshotReader {
 
     private mutating func bytes(_ count: Int) throws(JuteError) -> [UInt8] {
         guard count <= left else { throw JuteError("cut short") }
-        var content = [UInt8](repeating: 0, count: count)
-        var done = 0
-        while done < count {
-            let got = content[done...].withUnsafeMutableBytes { read(file, $0.baseAddress, $0.count) }
-            if got < 0, errno == EINTR { continue }
-            guard got > 0 else { throw JuteError("cannot be read") }
-            done += got
-        }
+        let content: [UInt8]
+        do { content = try file.next(count) } catch { throw JuteError(error.description) }
+        guard content.count == count else { throw JuteError("cut short") }
         left -= count
         return content
     }

@@ -1,5 +1,3 @@
-import ServiceKit
-
 /// The log of all changes: segments of checksummed batches. A batch is what one sync made durable; a crash leaves it
 /// whole or not at all. Segments are filled with zeros before they are used, so that a sync writes no metadata. Used by
 /// one thread at a time.
@@ -13,26 +11,28 @@ final class WriteAheadLog {
     static let headerSize = 12
     /// The name of the segment that waits to be used.
     static let preparedName = "prepared.log"
-    /// What the first segment after a start can hold at most: it must not take long to make.
-    static let firstSize = 4 << 20
 
     private let directory: String
-    private var file: LogFile?
+    private let files: any FileStore
+    private var file: (any StoredFile)?
     private var salt: UInt32 = 0
     /// Where the next batch goes, and how far the segment reaches.
     private var position = 0
     private var size = 0
-    private var prepared: (file: LogFile, size: Int)?
+    private var prepared: (file: any StoredFile, size: Int)?
 
-    init(directory: String) { self.directory = directory }
+    init(directory: String, files: any FileStore = SystemFiles()) {
+        self.directory = directory
+        self.files = files
+    }
 
     /// What a batch may take: of the prepared segment if there is one.
     var room: Int { prepared.map { $0.size - Self.headerSize } ?? (size - position) }
     var hasPrepared: Bool { prepared != nil }
 
     /// The segments in order; each is named for the first zxid that it may hold.
-    static func segments(in directory: String) -> [String] {
-        SmallFile.names(in: directory).filter { $0.hasPrefix("log.") && $0.count == 20 }.sorted().map {
+    static func segments(in directory: String, _ files: any FileStore = SystemFiles()) -> [String] {
+        files.names(in: directory).filter { $0.hasPrefix("log.") && $0.count == 20 }.map {
             "\(directory)/\($0)"
         }
     }
@@ -48,41 +48,45 @@ final class WriteAheadLog {
     }
 
     /// Makes a segment to go on with when the present one is full; on any thread.
-    static func prepare(in directory: String, size: Int) throws(LogError) -> LogFile {
+    static func prepare(
+        in directory: String, size: Int, _ files: any FileStore
+    ) throws(LogError) -> any StoredFile {
         let path = "\(directory)/\(preparedName)"
-        let file = try LogFile(creating: path)
+        let file = try files.create(path)
         do { try file.fill(to: size) } catch {
-            LogFile.remove(path)
+            files.remove(path)
             throw error
         }
         return file
     }
 
-    func use(prepared file: LogFile, size: Int) { prepared = (file, size) }
+    func use(prepared file: any StoredFile, size: Int) { prepared = (file, size) }
 
     /// Starts a segment for entries from this zxid on.
-    func startSegment(zxid: Int64, size: Int = WriteAheadLog.firstSize) throws(LogError) {
+    func startSegment(zxid: Int64, size: Int = 64 << 10) throws(LogError) {
         let path = "\(directory)/\(Self.name(zxid: zxid))"
         if let ready = prepared {
             prepared = nil
-            file = try ready.file.renamed(to: path)
+            file = try files.rename(ready.file, to: path)
             self.size = ready.size
         } else {
-            let new = try LogFile(creating: path)
+            let new = try files.create(path)
             try new.fill(to: size)
             file = new
             self.size = size
         }
         salt = .random(in: .min ... .max)
         try file?.write(Self.magic + Self.bytes(salt), at: 0)
+        // Before any batch: a header that is not whole then means that nothing was acknowledged behind it.
+        try file?.sync()
         position = Self.headerSize
-        try LogFile.syncDirectory(directory)
+        try files.syncDirectory(directory)
     }
 
     /// Writes framed entries as one batch and returns when they are on disk. `zxid` is that of the first.
     func append(_ entries: [UInt8], zxid: Int64) throws(LogError) {
         if position + 8 + entries.count > size {
-            try startSegment(zxid: zxid, size: max(Self.firstSize, Self.headerSize + 8 + entries.count))
+            try startSegment(zxid: zxid, size: max(self.size, Self.headerSize + 8 + entries.count))
         }
         let checksum = Checksum.crc32c(entries, seed: salt)
         try file?.write(Self.bytes(UInt32(entries.count)) + Self.bytes(checksum) + entries, at: position)

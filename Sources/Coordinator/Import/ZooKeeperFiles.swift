@@ -49,7 +49,7 @@ struct ZooKeeperFiles {
                     description: "\(path): compressed snapshots cannot be read: start the ZooKeeper once more with "
                         + "snapshot.compression.method=CHECKED and stop it, or unpack the file")
             }
-            guard let content = LogFile.wholeFile(path) else { throw .system("read", path) }
+            let content = try SystemFiles().content(path)
             do {
                 (tree, sessions) = try ZooKeeperSnapshot.read(content)
                 lastZxid = zxid

@@ -34,7 +34,7 @@ enum ZooKeeperLog {
     static func read(
         _ path: String, isNewest: Bool, _ body: (ZooKeeperTransaction) -> Void
     ) throws(LogError) {
-        guard let content = LogFile.wholeFile(path) else { throw .system("read", path) }
+        let content = try SystemFiles().content(path)
         var reader = JuteReader(content)
         guard let magic = try? reader.int(), magic == 0x5a4b_4c47, (try? reader.int()) == 2,
             (try? reader.long()) != nil

@@ -7,12 +7,15 @@ struct LogSegment: Sendable {
     /// Where the last whole batch ends; what lies behind it was being written when a crash came.
     let end: Int
     let isTorn: Bool
+    /// Bytes of the file, the zeros at its end among them.
+    let size: Int
 
     /// A batch that a crash cut short ends the newest segment; any other damage is an error that names the file and the
     /// offset.
     init(reading path: String, isNewest: Bool, _ files: any FileStore = SystemFiles()) throws(LogError) {
         self.path = path
         let content = try files.content(path)
+        size = content.count
         guard content.starts(with: WriteAheadLog.magic), content.count >= WriteAheadLog.headerSize else {
             // Not even the header of a new segment was written.
             guard isNewest, content.allSatisfy({ $0 == 0 }) || WriteAheadLog.magic.starts(with: content) else {

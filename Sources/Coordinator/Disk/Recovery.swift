@@ -6,10 +6,11 @@ enum Recovery {
     static func run(into core: inout CoordinatorCore, _ settings: DiskSettings) throws(LogError) -> WriteAheadLog {
         settings.files.remove("\(settings.logDirectory)/\(WriteAheadLog.preparedName)")
         try read(into: &core, settings) { segment throws(LogError) in
-            // What a crash tore off must not stay before the next segment as damage in the middle.
+            // What a crash tore off must not stay before the next segment as damage in the middle, and zeros that are
+            // of no more use need not be read again by each start.
             if segment.entries.isEmpty {
                 settings.files.remove(segment.path)
-            } else if segment.isTorn {
+            } else if segment.end < segment.size {
                 try settings.files.cut(segment.path, to: segment.end)
             }
         }

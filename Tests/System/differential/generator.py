@@ -66,6 +66,7 @@ class Generator:
         self._weights = {kind: weight for kind, weight in WEIGHTS.items() if kind not in without}
         self._names = []
         self._created = ["/a", "/a/a", "/b"]
+        self._watches = [["/"] for _ in range(CLIENTS)]
         self._client = 0
 
     def steps(self, count):
@@ -94,13 +95,25 @@ class Generator:
         path = parent + "/" + self._random.choice(NAMES)
         return path if path.count("/") <= DEPTH else parent
 
+    def _own_path(self):
+        """A path that no other client watches."""
+        return f"/own-{self._client}" + self._random.choice(["", "/a"])
+
+    def _watched_path(self):
+        path = self._own_path() if self._chance(0.2) else self._path()
+        self._watches[self._client] = [*self._watches[self._client][-7:], path]
+        return path
+
     def _new_path(self, flags):
         """A path to create; the names behind which a number is put are few too."""
         path = self._path()
         if flags in (2, 3, 6):
             return path.rpartition("/")[0] + self._random.choice(["/q-", "/q-", "/"])
-        if path not in STRANGE_PATHS:
-            self._created.append(path)
+        if path in STRANGE_PATHS:
+            return path
+        if self._chance(0.1):
+            return self._own_path()
+        self._created.append(path)
         return path
 
     def _data(self):
@@ -130,12 +143,12 @@ class Generator:
         return random.Random(f"{self._seed} {self._client} {path}").random() < 0.35
 
     def _watched(self):
-        path = self._path()
+        path = self._watched_path()
         return path, self._chance(0.7) and not self._is_persistent(path)
 
     def _paths(self, is_persistent):
         """Paths to be watched again."""
-        paths = [self._path() for _ in range(self._random.randrange(3))]
+        paths = [self._watched_path() for _ in range(self._random.randrange(3))]
         return [path for path in paths if self._is_persistent(path) == is_persistent]
 
     # Requests.
@@ -184,8 +197,8 @@ class Generator:
     _resume_from_the_future = _resume_with_wrong_password = _ping
 
     def _multi(self):
-        kinds = self._random.choices(self._known(IN_MULTI), k=self._random.choice([0, 1, 1, 2, 2, 3, 5]))
         if not self._chance(0.5):
+            kinds = self._random.choices(self._known(IN_MULTI), k=self._random.choice([0, 1, 1, 2, 2, 3, 5]))
             return [(kind, getattr(self, f"_{kind}")()) for kind in kinds],
         # One that is likely to succeed: the operations build on each other.
         path = f"{self._path()}/{self._random.choice(NAMES)}"
@@ -229,16 +242,22 @@ class Generator:
     # Watches.
 
     def _addWatch(self):
-        path = self._path()
+        path = self._watched_path()
         while not self._is_persistent(path):
-            path = self._path()
-        return path, self._random.choice([PERSISTENT, RECURSIVE])
+            path = self._watched_path()
+        return path, self._random.choice([PERSISTENT, RECURSIVE] if self._chance(0.97) else [2, -1])
 
     def _removeWatches(self):
-        path = self._path()
-        return path, ANY if self._is_persistent(path) else self._random.choice([ANY, DATA, CHILDREN])
+        path = self._random.choice(self._watches[self._client])
+        return path, ANY if self._is_persistent(path) else self._kind_of_watch()
 
-    _checkWatches = _removeWatches
+    def _checkWatches(self):
+        """Apache ZooKeeper 3.8 answers for the watches of all clients, so that only one client's paths are asked for."""
+        own = [path for path in self._watches[self._client] if path.startswith("/own")]
+        return self._random.choice(own or [self._own_path()]), self._kind_of_watch()
+
+    def _kind_of_watch(self):
+        return self._random.choice([ANY, DATA, CHILDREN] if self._chance(0.95) else [0, 6, -1])
 
     def _set_watches_since(self):
         """Any zxid that was seen, or none."""

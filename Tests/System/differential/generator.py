@@ -24,17 +24,20 @@ DEPTH = 3
 STRANGE_PATHS = [
     "/", "/", "/zookeeper", "/zookeeper/quota", "/zookeeper/config", "/zookeeper/none", "", "a", "a/b", "/a/", "//",
     "//a", "/a//b", "/a/./b", "/a/..", "/.", "/a\0", "/\x01", "/a/\ufff0", "/a\ud7ff", "/\u0301", "/a b"]
+#: The id of None is the null text, as which kazoo writes an empty one.
 IDS = [
-    (31, "world", "anyone"), (31, "world", "anyone"), (31, "auth", ""), (31, "digest", digest("u:p")),
-    (31, "digest", digest("v:q")), (31, "ip", "127.0.0.1"), (31, "ip", "127.0.0.0/8"), (31, "ip", "10.1.2.3")]
+    (31, "world", "anyone"), (31, "world", "anyone"), (31, "auth", ""), (31, "auth", None),
+    (31, "digest", digest("u:p")), (31, "digest", digest("v:q")),
+    (31, "ip", "127.0.0.1"), (31, "ip", "127.0.0.0/8"), (31, "ip", "10.1.2.3")]
 STRANGE_IDS = [
-    (31, "world", "someone"), (31, "world", ""), (31, "digest", "nocolon"), (31, "digest", ""), (31, "digest", "a:b:c"),
-    (31, "ip", "nowhere"), (31, "ip", "10.0.0.0/99"), (31, "none", "x"), (31, "", ""), (31, "auth", "ignored"),
-    (0, "world", "anyone"), (63, "world", "anyone"), (-1, "world", "anyone")]
+    (31, "world", "someone"), (31, "world", ""), (31, "world", None), (31, "digest", None), (31, "digest", "nocolon"),
+    (31, "digest", ""), (31, "digest", "a:b:c"), (31, "ip", "nowhere"), (31, "ip", "10.0.0.0/99"), (31, "ip", None),
+    (31, "none", "x"), (31, "", ""), (31, "auth", "ignored"), (0, "world", "anyone"), (63, "world", "anyone"),
+    (-1, "world", "anyone")]
 CREDENTIALS = ["u:p", "u:p", "v:q", "u:wrong", "w:" + "x" * 40, "ä:ö"]
 STRANGE_AUTHENTICATIONS = [
     ("digest", b"nocolon"), ("digest", b""), ("digest", b":"), ("digest", b"super:wrong"), ("none", b"u:p"),
-    ("world", b"anyone"), ("auth", b""), ("ip", b"127.0.0.1"), ("", b"")]
+    ("world", b"anyone"), ("auth", b""), ("ip", b"127.0.0.1"), ("", b""), ("digest", None)]
 ANY, DATA, CHILDREN = 3, 2, 1
 PERSISTENT, RECURSIVE = 0, 1
 CREATE_FLAGS = [0, 0, 0, 0, 1, 1, 1, 2, 3]
@@ -100,7 +103,7 @@ class Generator:
         return f"/own-{self._client}" + self._random.choice(["", "/a"])
 
     def _watched_path(self):
-        path = self._own_path() if self._chance(0.2) else self._path()
+        path = self._own_path() if self._chance(0.2) else self._path() or "/"
         self._watches[self._client] = [*self._watches[self._client][-7:], path]
         return path
 

@@ -114,7 +114,12 @@ def acl_bytes(entries):
     """A list of (permissions, scheme, id); None is the null list."""
     if entries is None:
         return number(-1)
-    return vector(number(permissions) + text(scheme) + text(name) for permissions, scheme, name in entries)
+    return vector(number(permissions) + text(scheme) + null_or_text(name) for permissions, scheme, name in entries)
+
+
+def null_or_text(value):
+    """kazoo writes the null text for an empty one."""
+    return buffer(None) if value is None else text(value)
 
 
 def create_bytes(path, data, acl, flags, ttl=None):

@@ -24,6 +24,9 @@ DEPTH = 3
 STRANGE_PATHS = [
     "/", "/", "/zookeeper", "/zookeeper/quota", "/zookeeper/config", "/zookeeper/none", "", "a", "a/b", "/a/", "//",
     "//a", "/a//b", "/a/./b", "/a/..", "/.", "/a\0", "/\x01", "/a/\ufff0", "/a\ud7ff", "/\u0301", "/a b"]
+#: Only read: Apache ZooKeeper 3.8 ends for good when it finds something else in them than a quota.
+QUOTAS = ["/zookeeper/quota/a/zookeeper_stats"] * 3 + ["/zookeeper/quota/a", "/zookeeper/quota/a/zookeeper_limits"]
+LIMITS = ["count=3,bytes=-1", "count=-1,bytes=5", "count=2,bytes=9=;byteHardLimit=-1;countHardLimit=-1"]
 #: The id of None is the null text, as which kazoo writes an empty one.
 IDS = [
     (31, "world", "anyone"), (31, "world", "anyone"), (31, "auth", ""), (31, "auth", None),
@@ -103,6 +106,8 @@ class Generator:
         return f"/own-{self._client}" + self._random.choice(["", "/a"])
 
     def _watched_path(self):
+        if self._chance(0.03):
+            return self._random.choice(QUOTAS)
         path = self._own_path() if self._chance(0.2) else self._path() or "/"
         self._watches[self._client] = [*self._watches[self._client][-7:], path]
         return path
@@ -235,11 +240,13 @@ class Generator:
 
     def _quota(self):
         """A quota as the Java client sets one: three nodes, which count what is below a path from then on."""
-        top = "/zookeeper/quota/" + self._random.choice("ab")
-        limits = self._random.choice(["count=3,bytes=-1", "count=-1,bytes=5", "count=2,bytes=9", "nonsense", ""]).encode()
+        top = "/zookeeper/quota/" + self._random.choice("aab")
+        if self._chance(0.4):
+            names = ["/zookeeper_limits", "/zookeeper_stats", ""]
+            return [("delete", (top + name, -1)) for name in names],
         everybody = [(31, "world", "anyone")]
         return [("create", (top, b"", everybody, 0)),
-                ("create", (top + "/zookeeper_limits", limits, everybody, 0)),
+                ("create", (top + "/zookeeper_limits", self._random.choice(LIMITS).encode(), everybody, 0)),
                 ("create", (top + "/zookeeper_stats", b"count=0,bytes=0", everybody, 0))],
 
     # Watches.

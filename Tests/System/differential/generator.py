@@ -196,7 +196,7 @@ class Generator:
     _getAllChildrenNumber = _sync = _getACL
 
     def _getEphemerals(self):
-        return self._random.choice(["", "/", "/a", "/b/", self._path()]),
+        return self._random.choice(["", "/", "/a", "/b/", self._random.choice(self._created)]),
 
     def _ping(self):
         return ()

@@ -34,7 +34,7 @@ class Transcript:
         self.text = text
         self.events = sorted(event for event in self.EVENT.findall(text) if event[0] != "None")
         # Events come from a thread of their own, between any two lines.
-        self.lines = [line for line in text.splitlines() if line not in ("", "WATCHER::") and "WatchedEvent" not in line]
+        self.lines = [line for line in text.splitlines() if not re.match("$|WATCHER|WatchedEvent", line)]
 
     def expect(self, *patterns):
         """Each pattern matches a whole line, in this order, with any lines between."""

@@ -262,7 +262,7 @@ class Generator:
         return path, ANY if self._is_persistent(path) else self._kind_of_watch()
 
     def _checkWatches(self):
-        """Apache ZooKeeper 3.8 answers for the watches of all clients, so that only one client's paths are asked for."""
+        """Apache ZooKeeper 3.8 answers for the watches of all clients: only paths of one client are asked for."""
         own = [path for path in self._watches[self._client] if path.startswith("/own")]
         return self._random.choice(own or [self._own_path()]), self._kind_of_watch()
 

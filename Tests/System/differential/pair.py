@@ -15,10 +15,11 @@ from wire import Closed, Wire
 
 Difference = namedtuple("Difference", "step expected actual")
 
-#: Settings that both need: kinds of nodes that are off otherwise, nobody's nodes taken away, and a super user.
+#: Settings that both need: kinds of nodes that are off otherwise, nobody's nodes taken away, snapshots within a run, and
+#: a super user.
 SETTINGS = {
     "tickTime": 2000, "maxClientCnxns": 0, "extendedTypesEnabled": "true",
-    "znode.container.checkIntervalMs": 3_600_000,
+    "znode.container.checkIntervalMs": 3_600_000, "snapCount": 60,
     "DigestAuthenticationProvider.superDigest":
         "super:" + base64.b64encode(hashlib.sha1(SUPER.encode()).digest()).decode()}
 
@@ -99,6 +100,9 @@ class Pair:
         players = [Player(server.port, CLIENTS) for server in self._servers]
         try:
             for step in steps:
+                if step.kind == "restart":
+                    self._restart(players)
+                    continue
                 expected, actual = players[0].play(step), self._see(players[1], step)
                 if expected != actual:
                     return Difference(step, expected, actual)
@@ -107,6 +111,13 @@ class Pair:
             for player in players:
                 self._end(player)
             assert self._servers[0].is_running, "what was asked has ended the server that decides what is right"
+
+    def _restart(self, players):
+        """Ends both as a power cut would; what was answered is there again, and the sessions go on."""
+        for server, player in zip(self._servers, players):
+            server.kill9()
+            player.drop()
+            server.start_and_wait()
 
     @staticmethod
     def _see(player, step):

@@ -57,10 +57,15 @@ class Player:
         seen = self._be_connected(client)
         return seen + self._requests(step.name, client, [(step.kind, step.arguments)])
 
-    def end(self):
-        """Ends all sessions, so that no ephemeral node of this run stands in the way of the next."""
+    def drop(self):
+        """Ends all connections."""
         for client in self.clients:
             client.drop()
+
+    def end(self):
+        """Ends all sessions, so that no ephemeral node of this run stands in the way of the next."""
+        self.drop()
+        for client in self.clients:
             if client.session:
                 with Wire(self.port, TIMEOUT, session=client.session, password=client.password) as wire:
                     if wire.session:

@@ -27,16 +27,13 @@ STRANGE_PATHS = [
 #: Only read: Apache ZooKeeper 3.8 ends for good when it finds something else in them than a quota.
 QUOTAS = ["/zookeeper/quota/a/zookeeper_stats"] * 3 + ["/zookeeper/quota/a", "/zookeeper/quota/a/zookeeper_limits"]
 LIMITS = ["count=3,bytes=-1", "count=-1,bytes=5", "count=2,bytes=9=;byteHardLimit=-1;countHardLimit=-1"]
-#: The id of None is the null text, as which kazoo writes an empty one.
 IDS = [
-    (31, "world", "anyone"), (31, "world", "anyone"), (31, "auth", ""), (31, "auth", None),
-    (31, "digest", digest("u:p")), (31, "digest", digest("v:q")),
-    (31, "ip", "127.0.0.1"), (31, "ip", "127.0.0.0/8"), (31, "ip", "10.1.2.3")]
+    (31, "world", "anyone"), (31, "world", "anyone"), (31, "auth", ""), (31, "digest", digest("u:p")),
+    (31, "digest", digest("v:q")), (31, "ip", "127.0.0.1"), (31, "ip", "127.0.0.0/8"), (31, "ip", "10.1.2.3")]
 STRANGE_IDS = [
-    (31, "world", "someone"), (31, "world", ""), (31, "world", None), (31, "digest", None), (31, "digest", "nocolon"),
-    (31, "digest", ""), (31, "digest", "a:b:c"), (31, "ip", "nowhere"), (31, "ip", "10.0.0.0/99"), (31, "ip", None),
-    (31, "none", "x"), (31, "", ""), (31, "auth", "ignored"), (0, "world", "anyone"), (63, "world", "anyone"),
-    (-1, "world", "anyone")]
+    (31, "world", "someone"), (31, "world", ""), (31, "digest", "nocolon"), (31, "digest", ""),
+    (31, "digest", "a:b:c"), (31, "ip", "nowhere"), (31, "ip", "10.0.0.0/99"), (31, "none", "x"), (31, "", ""),
+    (31, "auth", "ignored"), (0, "world", "anyone"), (63, "world", "anyone"), (-1, "world", "anyone")]
 CREDENTIALS = ["u:p", "u:p", "v:q", "u:wrong", "w:" + "x" * 40, "ä:ö"]
 STRANGE_AUTHENTICATIONS = [
     ("digest", b"nocolon"), ("digest", b""), ("digest", b":"), ("digest", b"super:wrong"), ("none", b"u:p"),
@@ -133,8 +130,10 @@ class Generator:
     def _acl(self):
         if self._chance(0.75):
             return [(31, "world", "anyone")]
-        if self._chance(0.05):
-            return self._random.choice([[], None])
+        if self._chance(0.1):
+            # kazoo writes the empty id of "auth" as a null text. Elsewhere Apache ZooKeeper trips over null texts, and
+            # tells of a marshalling error where ours tells of an invalid list.
+            return self._random.choice([[], None, [(31, "auth", None)], [(31, "auth", None)]])
         entries = []
         for _ in range(self._random.choice([1, 1, 2, 3])):
             permissions, scheme, name = self._random.choice(STRANGE_IDS if self._chance(0.15) else IDS)

@@ -57,10 +57,15 @@ class Player:
         seen = self._be_connected(client)
         return seen + self._requests(step.name, client, [(step.kind, step.arguments)])
 
-    def end(self):
-        """Ends all sessions, so that no ephemeral node of this run stands in the way of the next."""
+    def drop(self):
+        """Ends all connections."""
         for client in self.clients:
             client.drop()
+
+    def end(self):
+        """Ends all sessions, so that no ephemeral node of this run stands in the way of the next."""
+        self.drop()
+        for client in self.clients:
             if client.session:
                 with Wire(self.port, TIMEOUT, session=client.session, password=client.password) as wire:
                     if wire.session:
@@ -157,22 +162,24 @@ class Player:
         try:
             xids = [self._send(connection, kind, arguments) for kind, arguments in requests]
             for xid, (kind, _) in zip(xids, requests):
-                while isinstance(answer := connection.receive(), tuple) and not isinstance(answer, Reply):
+                while not isinstance(answer := connection.receive(), Reply):
                     seen.append(answer)
-                reply = read_reply(kind, answer, self.view)
-                seen.append((kind, "xid" if answer.xid == xid else f"xid {answer.xid} for {xid}", reply))
                 if name is not None and answer.zxid > 0:
                     self.zxids[name] = answer.zxid
-            if requests[-1][0] in ("unknown", "closeSession") or self._is_last(requests[-1][0], reply):
-                raise Closed if connection.is_closed() else AssertionError("the connection stays open")
+                seen.append((kind, "xid" if answer.xid == xid else f"not its xid: {answer.xid}",
+                             read_reply(kind, answer, self.view)))
+                if self._is_last(kind, answer):
+                    seen.append("closed" if connection.is_closed() else "not closed")
+                    client.drop()
         except (Closed, ConnectionError):
             seen.append("closed")
             client.drop()
         return seen
 
-    def _is_last(self, kind, reply):
-        """Whether the server ends the connection after this answer."""
-        return kind == "auth" and reply["error"] != 0
+    @staticmethod
+    def _is_last(kind, reply):
+        """Whether the server ends the connection after this answer; such a request is the last of its pipeline."""
+        return kind in ("unknown", "closeSession") or kind == "auth" and reply.error != 0
 
     def _send(self, connection, kind, arguments):
         operation = OPERATIONS[kind]

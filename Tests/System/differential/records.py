@@ -114,7 +114,12 @@ def acl_bytes(entries):
     """A list of (permissions, scheme, id); None is the null list."""
     if entries is None:
         return number(-1)
-    return vector(number(permissions) + text(scheme) + text(name) for permissions, scheme, name in entries)
+    return vector(number(permissions) + text(scheme) + null_or_text(name) for permissions, scheme, name in entries)
+
+
+def null_or_text(value):
+    """kazoo writes the null text for an empty one."""
+    return buffer(None) if value is None else text(value)
 
 
 def create_bytes(path, data, acl, flags, ttl=None):
@@ -221,16 +226,19 @@ OPERATIONS = {
 XIDS = {"ping": -2, "auth": -4, "setWatches": -8, "setWatches2": -8}
 
 
-def has_failed(kind, body):
-    """Whether a multi did nothing: its header says OK all the same."""
-    return kind == "multi" and body[:4] == number(-1) and len(body) > 9
+def has_written(kind, error, body):
+    """Whether a reply tells of a change. A multi may have failed though its header says OK, or have only checked."""
+    if kind == "multi" and error == 0:
+        return any(result[0] not in ("end", -1, OPERATIONS["check"].code) for result in body)
+    return OPERATIONS[kind].is_write and error == 0
 
 
 def read_reply(kind, reply, view):
     """A reply as a value; the zxid of a successful write is noted first, since its Stat tells of it."""
     operation = OPERATIONS[kind]
-    if operation.is_write and reply.error == 0 and not has_failed(kind, reply.body):
+    take = lambda reader: operation.decode(reader) if reply.error == 0 else None  # noqa: E731
+    if has_written(kind, reply.error, take(Reader(reply.body, View()))):
         view.wrote(reply.zxid)
     reader = Reader(reply.body, view)
-    body = operation.decode(reader) if reply.error == 0 else None
+    body = take(reader)
     return {"error": reply.error, "zxid": view.zxid(reply.zxid), "body": body, "rest": reader.rest()}

@@ -52,12 +52,16 @@ class ManagedServer:
         """Starts it, and returns when it serves, so that nobody has to sleep."""
         if self.running:
             return
-        self._program = self._kind(self.working_path, port=self.client_port, myid=1, settings=self._zoo_cfg)
-        jaas = self.working_path / "jaas.conf"
-        jaas.write_text(self._jaas or "")
+        self.working_path.mkdir(exist_ok=True)
+        login = self.working_path / "jaas.conf"
+        login.write_text(self._jaas or "")
+        # The key of a zoo.cfg that ours knows; Java takes it as an option.
+        users = {"java.security.auth.login.config": login} if self._jaas else {}
+        self._program = self._kind(
+            self.working_path, port=self.client_port, myid=1, settings=self._zoo_cfg | users)
         # kazoo hashes passwords as UTF-8; Java would read them in the encoding of the locale.
         self._program.environment["JDK_JAVA_OPTIONS"] = (
-            f"-Dfile.encoding=UTF-8 -Djava.security.auth.login.config={jaas}")
+            f"-Dfile.encoding=UTF-8 -Djava.security.auth.login.config={login}")
         self._program.start_and_wait()
 
     def stop(self):

@@ -151,6 +151,7 @@ public actor AgentService {
             }
             awaitEnd(container.id, container.stateDirectory)
         }
+        handle(.recovered)
         if !checkpoints.isEmpty {
             let containers = found.intersection(running.map(\.id)).count
             logger.info("recovered \(checkpoints.count) tasks, \(containers) containers")

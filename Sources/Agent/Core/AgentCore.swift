@@ -14,6 +14,8 @@ enum AgentEvent: Sendable {
     /// A launch came to its end: the container runs, or why it does not.
     case launched(container: String, Result<Mesos.ContainerStatus, ContainerError>)
     case terminated(container: String, ContainerTermination)
+    /// The containers from before a restart are found again, or known to be gone.
+    case recovered
     case tick
 }
 
@@ -98,6 +100,7 @@ struct AgentCore: Sendable {
         case .exited(let address): exited(address, now)
         case .launched(let container, let result): launched(container, result, now)
         case .terminated(let container, let termination): terminated(container, termination, now)
+        case .recovered: resumeStops(now)
         case .tick:
             registerIfDue(now)
             superviseTasks(now)

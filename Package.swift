@@ -93,6 +93,7 @@ let package = Package(
                 nioCore, nioPosix, nioHTTP1,
             ],
             swiftSettings: strict),
+        test("ProgramsTests", ["Programs", "ServiceKit", nioCore, nioPosix]),
         test("JSONTextTests", ["JSONText", "ServiceKit"]),
         test("ServiceKitTests", ["ServiceKit"]),
         test("HTTPKitTests", ["HTTPKit", "ServiceKit", "JSONText", nioCore, nioPosix, nioHTTP1]),

@@ -23,7 +23,7 @@ enum AgentProgram {
         let port = try await agent.start()
         logger.notice("listening on port \(port)")
         ServiceNotifier.ready("listening on port \(port)")
-        try await ServiceRun.untilStopped(agent.failures)
+        try await ServiceRun.untilStopped(agent.failures, on: group)
         await agent.stop()
         try await group.shutdownGracefully()
     }

@@ -31,7 +31,7 @@ enum CoordinatorProgram {
             logger.warning("clients are not authenticated: whoever reaches the port may change everything")
         }
         ServiceNotifier.ready("serving clients on port \(server.port)")
-        try await ServiceRun.untilStopped(server.failures)
+        try await ServiceRun.untilStopped(server.failures, on: group)
         await server.close()
         try await group.shutdownGracefully()
     }

@@ -23,7 +23,7 @@ enum MarathonProgram {
         logger.notice("listening on port \(port)")
         ServiceNotifier.ready("listening on port \(port)")
         do {
-            try await ServiceRun.untilStopped(marathon.failures)
+            try await ServiceRun.untilStopped(marathon.failures, on: group)
         } catch {
             throw ProgramExit(status: await marathon.exitStatus, description: "\(error)")
         }

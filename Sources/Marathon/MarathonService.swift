@@ -134,10 +134,10 @@ public actor MarathonService {
         }
     }
 
+    /// Gives up; the program says why it ends.
     func fail(_ reason: String, status: Int32 = 1) {
         core = nil
         exitStatus = status
-        logger.critical("\(reason)")
         failure.yield(reason)
         failure.finish()
     }

@@ -147,10 +147,9 @@ public actor MasterService {
         if core != nil { fail("lost leadership: the ZooKeeper session expired") }
     }
 
-    /// A leader that lost its office stops; its supervisor starts it as a follower.
+    /// A leader that lost its office stops; its supervisor starts it as a follower. The program says why it ends.
     private func fail(_ reason: String) {
         core = nil
-        logger.critical("\(reason)")
         failure.yield(reason)
         failure.finish()
     }

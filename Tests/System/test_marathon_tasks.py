@@ -227,6 +227,14 @@ def test_delete_leaves_nothing(cluster, api, app_id):
     assert len(api.get(f"/v2/apps{app_id}/versions")["versions"]) == 1
 
 
+def test_delete_ends_daemons(cluster, api, app_id):
+    """Children that went into a session of their own end with their task."""
+    [task] = api.start(app_id, "setsid sleep 3600 & echo end > up.txt; wait")["tasks"]
+    cluster.wait_for_file(task["id"], "up.txt")
+    api.change("DELETE", f"/v2/apps{app_id}")
+    check_gone(cluster, app_id)
+
+
 def test_delete_while_launching(cluster, api, app_id):
     """Tasks that are killed while they are launched leave no process behind, at whichever moment the kill comes."""
     for milliseconds in range(0, 45, 3):

@@ -47,7 +47,8 @@ enum AgentProgram {
             case "mesos":
                 return NativeContainerizer(
                     launcherDirectory: launcherDirectory, hierarchy: flags.text("cgroups_hierarchy") ?? "",
-                    root: flags.text("cgroups_root") ?? "mesos", limitsCPU: flags.bool("cgroups_enable_cfs"))
+                    root: flags.text("cgroups_root") ?? "mesos", needsGroups: flags.isGiven("cgroups_root"),
+                    limitsCPU: flags.bool("cgroups_enable_cfs"))
             default:
                 throw FlagError(
                     "mesos-agent: --containerizers: '\(name)' is unknown: expected docker, mesos or process")

@@ -215,7 +215,11 @@ extension MasterService {
             case .closeStream(let stream): streams.removeValue(forKey: stream)?.close()
             case .send(let receiver, let actor, let message): send(message, from: actor, to: receiver)
             case .link(let receiver): sender?.link(receiver)
-            case .log(let text): logger.info("\(text)")
+            case .log(let text, let task, let framework):
+                var metadata: Logger.Metadata = [:]
+                if let task { metadata["task_id"] = "\(task)" }
+                if let framework { metadata["framework_id"] = "\(framework)" }
+                logger.info("\(text)", metadata: metadata)
             case .persist(let content):
                 guard registry.isDurable else { continue }
                 isPersisting = true

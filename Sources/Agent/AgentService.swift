@@ -40,6 +40,8 @@ public actor AgentService {
     private var doomed: Set<String> = []
     private var isPersisting = false
     private var ticker: RepeatedTask?
+    /// What systemd was told last; nil while this agent is not one of its services.
+    private var announced: String?
     private var background: [Task<Void, Never>] = []
     private let jobs: AsyncStream<@Sendable () async -> Void>.Continuation
     private let jobStream: AsyncStream<@Sendable () async -> Void>
@@ -88,6 +90,13 @@ public actor AgentService {
         }
         try detectMaster()
         return server.port
+    }
+
+    /// Tells systemd that this agent serves, and from now on what it is at.
+    public func announce() {
+        let summary = core?.summary ?? ""
+        announced = summary
+        ServiceNotifier.ready(summary)
     }
 
     public func stop() async {
@@ -213,6 +222,10 @@ extension AgentService {
         guard var core = core.take() else { return }
         let effects = core.handle(event, at: clock.now)
         self.core = core
+        if let announced, announced != core.summary {
+            self.announced = core.summary
+            ServiceNotifier.status(core.summary)
+        }
         waiting += effects
         if !isPersisting { drain() }
     }

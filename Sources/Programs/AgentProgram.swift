@@ -22,7 +22,7 @@ enum AgentProgram {
         let agent = AgentService(flags: flags, containerizers: try containerizers(flags), group: group)
         let port = try await agent.start()
         logger.notice("listening on port \(port)")
-        ServiceNotifier.ready("listening on port \(port)")
+        await agent.announce()
         try await ServiceRun.untilStopped(agent.failures, on: group)
         await agent.stop()
         try await group.shutdownGracefully()

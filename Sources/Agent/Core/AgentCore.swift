@@ -120,6 +120,12 @@ struct AgentCore: Sendable {
         effects.append(.log(text, task: key?.task.value, framework: key?.framework.value))
     }
 
+    /// What the agent is at, for people.
+    var summary: String {
+        guard let master else { return "waiting for a master" }
+        return isRegistered ? "registered with \(master.address)" : "registering with \(master.address)"
+    }
+
     private mutating func receive(_ message: LibprocessMessage, _ now: Timestamp) {
         guard let from = message.from else { return }
         if let ping = message.decode(Internal.PingSlaveMessage.self) { return pinged(ping, from, now) }

@@ -306,6 +306,7 @@ extension MarathonService {
         func milliseconds(_ name: String) -> Duration { .milliseconds(flags.integer(name) ?? 0) }
         configuration.defaultRole = flags.text("mesos_role") ?? "*"
         configuration.defaultNetworkName = flags.text("default_network_name")
+        configuration.mesosBridgeName = flags.text("mesos_bridge_name") ?? configuration.mesosBridgeName
         configuration.localPorts =
             (flags.integer("local_port_min") ?? 10_000)...(flags.integer("local_port_max") ?? 20_000)
         configuration.maximumInstancesPerOffer = flags.integer("max_instances_per_offer") ?? 5

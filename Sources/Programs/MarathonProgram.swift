@@ -21,7 +21,7 @@ enum MarathonProgram {
         let marathon = MarathonService(flags: flags, group: group)
         let port = try await marathon.start()
         logger.notice("listening on port \(port)")
-        ServiceNotifier.ready("listening on port \(port)")
+        await marathon.announce()
         do {
             try await ServiceRun.untilStopped(marathon.failures, on: group)
         } catch {

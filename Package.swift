@@ -94,6 +94,10 @@ let package = Package(
                 nioCore, nioPosix, nioHTTP1,
             ],
             swiftSettings: strict),
+        test("ProgramsTests", ["Programs", "ServiceKit", nioCore, nioPosix]),
+        test(
+            "ContainerizerTests",
+            ["Containerizer", "NativeContainerizer", "DockerContainerizer", "MesosProtocol", "CLinux", "ServiceKit"]),
         test("JSONTextTests", ["JSONText", "ServiceKit"]),
         test("ServiceKitTests", ["ServiceKit"]),
         test("HTTPKitTests", ["HTTPKit", "ServiceKit", "JSONText", nioCore, nioPosix, nioHTTP1]),

@@ -57,6 +57,10 @@ public struct DockerContainerizer: Containerizer {
         return try await untilRunning(container)
     }
 
+    public func resume(_ container: ContainerSpecification) async throws(ContainerError) -> Mesos.ContainerStatus {
+        try await untilRunning(container)
+    }
+
     private func pull(_ info: Mesos.ContainerInfo.DockerInfo) async throws(ContainerError) {
         if info.forcePullImage != true, await docker.run(["image", "inspect", info.image]).isSuccess { return }
         let output = await docker.run(["pull", info.image])
@@ -78,7 +82,7 @@ public struct DockerContainerizer: Containerizer {
                 try StateFile.write("\(container.stateDirectory)/pid", "\(status.executorPid ?? 0)")
                 return status
             }
-            if StateFile.read("\(container.stateDirectory)/status") != nil {
+            if hasClientEnded(container.stateDirectory) {
                 let errors = StateFile.read("\(container.sandbox)/stderr") ?? ""
                 throw ContainerError("docker run failed: \(Self.lastLine(errors))")
             }
@@ -88,6 +92,11 @@ public struct DockerContainerizer: Containerizer {
                 throw ContainerError("the agent stopped during the launch")
             }
         }
+    }
+
+    /// Whether `docker run` is over, with its status or, after a reboot, without.
+    private func hasClientEnded(_ stateDirectory: String) -> Bool {
+        StateFile.read("\(stateDirectory)/status") != nil || Launcher.process(of: stateDirectory)?.isAlive != true
     }
 
     /// Nil while the container has not started.
@@ -134,9 +143,9 @@ public struct DockerContainerizer: Containerizer {
         return ProcessUsage.statistics(ofTreeBelow: pid, includingRoot: true)
     }
 
-    public func recover(_ known: [ContainerSpecification]) async throws(ContainerError) -> Set<String> {
+    public func recover(_ recovery: ContainerRecovery) async throws(ContainerError) -> Set<String> {
         var found: Set<String> = []
-        for container in known where Launcher.process(of: container.stateDirectory) != nil {
+        for container in recovery.known where Launcher.process(of: container.stateDirectory) != nil {
             registry.add(container)
             found.insert(container.id)
         }
@@ -148,6 +157,11 @@ public struct DockerContainerizer: Containerizer {
             if !found.contains(String(name.dropFirst("mesos-".count))) {
                 _ = await docker.run(["rm", "-f", "-v", name])
             }
+        }
+        // What `docker run` may still have been about to create goes with it.
+        for directory in recovery.strays {
+            await Launcher.destroy(directory)
+            _ = await docker.run(["rm", "-f", "-v", Self.containerName(ContainerRecovery.id(ofState: directory))])
         }
         return found
     }

@@ -27,7 +27,7 @@ struct DockerRun {
         if let hostname = container.container?.hostname, info.networkOrDefault != .host {
             arguments += ["--hostname", hostname]
         }
-        arguments += try Self.ports(info)
+        arguments += try Self.ports(info, of: container)
         if container.command.shellOrDefault, container.command.value != nil {
             arguments += ["--entrypoint", "/bin/sh"]
         }
@@ -111,10 +111,18 @@ struct DockerRun {
         }
     }
 
-    private static func ports(_ info: Mesos.ContainerInfo.DockerInfo) throws(ContainerError) -> [String] {
+    /// Ports are published when the task was offered them: others may be another task's, or the machine's own.
+    private static func ports(
+        _ info: Mesos.ContainerInfo.DockerInfo, of container: ContainerSpecification
+    ) throws(ContainerError) -> [String] {
         guard !info.portMappings.isEmpty else { return [] }
         guard info.networkOrDefault == .bridge || info.networkOrDefault == .user else {
             throw ContainerError("Port mappings are only supported for bridge and user-defined networks")
+        }
+        let own = container.resources.filter { $0.name == "ports" }.flatMap { $0.ranges?.range ?? [] }
+        for port in info.portMappings.map(\.hostPort)
+        where !own.contains(where: { $0.begin <= UInt64(port) && UInt64(port) <= $0.end }) {
+            throw ContainerError("Port [\(port)] not included in resources")
         }
         return info.portMappings.flatMap { mapping in
             let proto = mapping.protocol.map { "/\($0.lowercased())" } ?? ""

@@ -14,16 +14,23 @@ final class ControlGroups: Sendable {
     /// Linux's period of CPU bandwidth, in microseconds.
     private static let period = 100_000
 
+    /// The extended attribute that says whose container a cgroup holds: agents of one machine may share their root.
+    private static let ownerAttribute = "trusted.mesos.containers"
+
     private let hierarchy: String
+    /// The names of the cgroups from the hierarchy down to the one that holds the containers.
+    private let levels: [Substring]
     private let root: String
     private let isUsable = Mutex(false)
 
     init(hierarchy: String, root: String) {
         self.hierarchy = hierarchy
-        self.root = "\(hierarchy)/\(root)"
+        levels = root.split(separator: "/")
+        self.root = levels.reduce(hierarchy) { "\($0)/\($1)" }
     }
 
-    /// Makes the root with its controllers. Returns why there are no limits, or nil.
+    /// Makes the root with its controllers, which each cgroup above it has to hand on. Returns why there are no
+    /// limits, or nil.
     func prepare() -> String? {
         guard let available = StateFile.read("\(hierarchy)/cgroup.controllers") else {
             return "\(hierarchy) is no cgroup v2 hierarchy"
@@ -33,10 +40,14 @@ final class ControlGroups: Sendable {
         }
         guard missing.isEmpty else { return "\(hierarchy) has no controller \(missing.joined(separator: ", "))" }
         let enable = Self.controllers.map { "+\($0)" }.joined(separator: " ")
+        // Refused at the top inside a container, where whoever made that has done it.
         _ = StateFile.overwrite("\(hierarchy)/cgroup.subtree_control", enable)
-        mkdir(root, 0o755)
-        guard StateFile.overwrite("\(root)/cgroup.subtree_control", enable) else {
-            return "\(root) cannot be used: \(String(cString: strerror(errno)))"
+        var path = hierarchy
+        for level in levels {
+            path += "/\(level)"
+            guard mkdir(path, 0o755) == 0 || errno == EEXIST,
+                StateFile.overwrite("\(path)/cgroup.subtree_control", enable)
+            else { return "\(path) cannot be used: \(String(cString: strerror(errno)))" }
         }
         isUsable.withLock { $0 = true }
         return nil
@@ -51,6 +62,7 @@ final class ControlGroups: Sendable {
         guard mkdir(path, 0o755) == 0 || errno == EEXIST else {
             throw ContainerError("mkdir \(path): \(String(cString: strerror(errno)))")
         }
+        StateFile.setAttribute(Self.ownerAttribute, container.containersDirectory, of: path)
         let cpus = container.scalar("cpus")
         let bytes = Int64(max(32, container.scalar("mem")) * 1_048_576)
         var settings = [
@@ -59,17 +71,25 @@ final class ControlGroups: Sendable {
         ]
         if limitsCPU { settings.append(("cpu.max", "\(max(1000, Int(cpus * Double(Self.period)))) \(Self.period)")) }
         for (file, value) in settings where !StateFile.overwrite("\(path)/\(file)", value) {
-            remove(container.id)
-            throw ContainerError("write \(value) to \(path)/\(file): \(String(cString: strerror(errno)))")
+            let reason = String(cString: strerror(errno))
+            rmdir(path)
+            throw ContainerError("write \(value) to \(path)/\(file): \(reason)")
         }
         return path
     }
 
-    /// Kills what is left in a container's cgroup and removes it.
-    func remove(_ id: String) {
-        guard isUsable.withLock({ $0 }) else { return }
-        _ = StateFile.overwrite("\(path(id))/cgroup.kill", "1")
-        rmdir(path(id))
+    /// Kills what is left in a container's cgroup and removes it. Returns why it is still there, or nil.
+    func remove(_ id: String) async -> String? {
+        guard isUsable.withLock({ $0 }) else { return nil }
+        return await ControlGroupRemoval(path: path(id)).perform()
+    }
+
+    /// The containers of an agent that have a cgroup.
+    func containers(of containersDirectory: String) -> [String] {
+        guard isUsable.withLock({ $0 }) else { return [] }
+        return StateFile.directories(in: root).filter {
+            StateFile.attribute(Self.ownerAttribute, of: path($0)) == containersDirectory
+        }
     }
 
     func wasOutOfMemory(_ id: String) -> Bool {

@@ -15,15 +15,18 @@ public final class NativeContainerizer: Containerizer {
     public let name = "mesos"
     private let launcher: Launcher
     private let cgroups: ControlGroups
+    private let needsGroups: Bool
     private let limitsCPU: Bool
     private let registry = ContainerRegistry()
     private let namespaces = Mutex<[String]>([])
     private let logger = Logger(label: "mesos-containerizer")
 
-    /// `hierarchy` and `root` as of `--cgroups_hierarchy` and `--cgroups_root`.
-    public init(launcherDirectory: String, hierarchy: String, root: String, limitsCPU: Bool) {
+    /// `hierarchy` and `root` as of `--cgroups_hierarchy` and `--cgroups_root`. Who asks for a root (`needsGroups`)
+    /// wants its limits: without them nothing is started.
+    public init(launcherDirectory: String, hierarchy: String, root: String, needsGroups: Bool, limitsCPU: Bool) {
         launcher = Launcher(directory: launcherDirectory)
         cgroups = ControlGroups(hierarchy: hierarchy, root: root)
+        self.needsGroups = needsGroups
         self.limitsCPU = limitsCPU
     }
 
@@ -34,7 +37,9 @@ public final class NativeContainerizer: Containerizer {
         } else {
             logger.warning("namespaces are off: the agent does not run as root")
         }
-        if let reason = cgroups.prepare() { logger.warning("limits of cpus and memory are off: \(reason)") }
+        guard let reason = cgroups.prepare() else { return }
+        if needsGroups { throw ContainerError("--cgroups_root cannot be used: \(reason)") }
+        logger.warning("limits of cpus and memory are off: \(reason)")
     }
 
     public func accepts(_ container: ContainerSpecification) -> Bool {
@@ -54,13 +59,19 @@ public final class NativeContainerizer: Containerizer {
         do throws(ContainerError) {
             try await launcher.launch(container, options: options)
         } catch {
-            cgroups.remove(container.id)
+            await removeGroup(container.id)
             throw error
         }
-        return .with {
-            $0.containerID = Mesos.ContainerID.with { $0.value = container.id }
-            $0.executorPid = Launcher.process(of: container.stateDirectory).map { UInt32($0.pid) }
-        }
+        return Launcher.status(container)
+    }
+
+    /// The launcher goes on without the agent.
+    public func resume(_ container: ContainerSpecification) async throws(ContainerError) -> Mesos.ContainerStatus {
+        Launcher.status(container)
+    }
+
+    private func removeGroup(_ id: String) async {
+        if let reason = await cgroups.remove(id) { logger.warning("\(reason)") }
     }
 
     /// Volumes of the host; refuses by name what is not there yet.
@@ -118,7 +129,7 @@ public final class NativeContainerizer: Containerizer {
 
     public func destroy(_ id: String) async {
         if let directory = registry.directory(id) { await Launcher.destroy(directory) }
-        cgroups.remove(id)
+        await removeGroup(id)
         registry.remove(id)
     }
 
@@ -127,11 +138,19 @@ public final class NativeContainerizer: Containerizer {
         return cgroups.statistics(id) ?? ProcessUsage.statistics(ofTreeBelow: process.pid)
     }
 
-    public func recover(_ known: [ContainerSpecification]) async throws(ContainerError) -> Set<String> {
+    public func recover(_ recovery: ContainerRecovery) async throws(ContainerError) -> Set<String> {
         var found: Set<String> = []
-        for container in known where Launcher.process(of: container.stateDirectory) != nil {
+        for container in recovery.known where Launcher.process(of: container.stateDirectory) != nil {
             registry.add(container)
             found.insert(container.id)
+        }
+        for directory in recovery.strays {
+            await Launcher.destroy(directory)
+            await removeGroup(ContainerRecovery.id(ofState: directory))
+        }
+        for id in cgroups.containers(of: recovery.containersDirectory) where !found.contains(id) {
+            logger.notice("removing the cgroup of the container \(id), which no task is known of")
+            await removeGroup(id)
         }
         return found
     }

@@ -25,14 +25,12 @@ public struct ProcessContainerizer: Containerizer {
         }
         registry.add(container)
         try await launcher.launch(container, options: ResourceLimits.options(container.container?.rlimitInfo))
-        return status(container.id)
+        return Launcher.status(container)
     }
 
-    private func status(_ id: String) -> Mesos.ContainerStatus {
-        .with {
-            $0.containerID = Mesos.ContainerID.with { $0.value = id }
-            $0.executorPid = registry.directory(id).flatMap(Launcher.process).map { UInt32($0.pid) }
-        }
+    /// The launcher goes on without the agent.
+    public func resume(_ container: ContainerSpecification) async throws(ContainerError) -> Mesos.ContainerStatus {
+        Launcher.status(container)
     }
 
     public func wait(_ id: String) async -> ContainerTermination {
@@ -57,12 +55,13 @@ public struct ProcessContainerizer: Containerizer {
         return ProcessUsage.statistics(ofTreeBelow: process.pid)
     }
 
-    public func recover(_ known: [ContainerSpecification]) async throws(ContainerError) -> Set<String> {
+    public func recover(_ recovery: ContainerRecovery) async throws(ContainerError) -> Set<String> {
         var found: Set<String> = []
-        for container in known where Launcher.process(of: container.stateDirectory) != nil {
+        for container in recovery.known where Launcher.process(of: container.stateDirectory) != nil {
             registry.add(container)
             found.insert(container.id)
         }
+        for directory in recovery.strays { await Launcher.destroy(directory) }
         return found
     }
 }

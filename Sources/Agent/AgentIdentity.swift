@@ -56,10 +56,14 @@ enum AgentIdentity {
         ]
     }
 
+    static func runtimeDirectory(_ flags: FlagValues) -> String {
+        flags.text("runtime_dir") ?? "\(flags.text("work_dir") ?? "")/run"
+    }
+
     static func configuration(_ flags: FlagValues) throws -> AgentCore.Configuration {
         let work = flags.text("work_dir") ?? ""
         var configuration = AgentCore.Configuration(
-            workDirectory: work, runtimeDirectory: flags.text("runtime_dir") ?? "\(work)/run")
+            workDirectory: work, runtimeDirectory: runtimeDirectory(flags))
         configuration.address = address(flags)
         configuration.registrationBackoff = flags.duration("registration_backoff_factor") ?? .seconds(1)
         configuration.executorRegistrationTimeout = flags.duration("executor_registration_timeout") ?? .seconds(60)

@@ -28,7 +28,7 @@ public actor AgentService {
     private let store: CheckpointStore
     private let disk = NIOThreadPool(numberOfThreads: 1)
     private var server: HTTPServer?
-    private var lock: DirectoryLock?
+    private var locks: [DirectoryLock] = []
     private var sender: LibprocessSender?
     private var zooKeeper: ZooKeeperClient?
     private(set) var core: AgentCore?
@@ -40,6 +40,8 @@ public actor AgentService {
     private var doomed: Set<String> = []
     private var isPersisting = false
     private var ticker: RepeatedTask?
+    /// What systemd was told last; nil while this agent is not one of its services.
+    private var announced: String?
     private var background: [Task<Void, Never>] = []
     private let jobs: AsyncStream<@Sendable () async -> Void>.Continuation
     private let jobStream: AsyncStream<@Sendable () async -> Void>
@@ -63,7 +65,11 @@ public actor AgentService {
     public func start() async throws -> Int {
         disk.start()
         try store.prepare()
-        lock = try DirectoryLock("\(flags.text("work_dir") ?? "")/meta/agent", purpose: "agent")
+        locks.append(try DirectoryLock("\(flags.text("work_dir") ?? "")/meta/agent", purpose: "agent"))
+        // What is in there and not known here is destroyed: it must not be another agent's.
+        let runtimeDirectory = AgentIdentity.runtimeDirectory(flags)
+        try SmallFile.makeDirectory(runtimeDirectory)
+        locks.append(try DirectoryLock(runtimeDirectory, purpose: "agent"))
         try await host.prepare()
         sender = LibprocessSender(eventLoop: eventLoop) { [self] address in
             assumeIsolated { $0.handle(.exited(address)) }
@@ -84,6 +90,13 @@ public actor AgentService {
         }
         try detectMaster()
         return server.port
+    }
+
+    /// Tells systemd that this agent serves, and from now on what it is at.
+    public func announce() {
+        let summary = core?.summary ?? ""
+        announced = summary
+        ServiceNotifier.ready(summary)
     }
 
     public func stop() async {
@@ -132,7 +145,8 @@ public actor AgentService {
             configuration: configuration, info: info, tasks: all.filter { $0.framework.checkpoint != true },
             now: clock.now)
         let leftovers = lost.tasks.keys.compactMap { lost.specification($0) }
-        let found = try await host.recover(running + leftovers)
+        let found = try await host.recover(
+            running + leftovers, containersDirectory: "\(configuration.runtimeDirectory)/containers")
         for container in leftovers {
             await host.destroy(container.id, container.stateDirectory)
             Sandbox.removeState(container.stateDirectory)
@@ -147,10 +161,12 @@ public actor AgentService {
                 continue
             }
             if case .launching? = core.tasks.values.first(where: { $0.containerID == container.id })?.phase {
-                handle(.launched(container: container.id, .success(Mesos.ContainerStatus())))
+                launch(container) { [host] in try await host.resume(container) }
+            } else {
+                awaitEnd(container.id, container.stateDirectory)
             }
-            awaitEnd(container.id, container.stateDirectory)
         }
+        handle(.recovered)
         if !checkpoints.isEmpty {
             let containers = found.intersection(running.map(\.id)).count
             logger.info("recovered \(checkpoints.count) tasks, \(containers) containers")
@@ -206,6 +222,10 @@ extension AgentService {
         guard var core = core.take() else { return }
         let effects = core.handle(event, at: clock.now)
         self.core = core
+        if let announced, announced != core.summary {
+            self.announced = core.summary
+            ServiceNotifier.status(core.summary)
+        }
         waiting += effects
         if !isPersisting { drain() }
     }
@@ -252,7 +272,11 @@ extension AgentService {
             let from = UPID(id: "slave(1)", ip: address, port: Int(info.portOrDefault))
             sender?.send(name: type(of: message).messageName, body: message.protobuf, from: from, to: receiver)
         case .link(let receiver): sender?.link(receiver)
-        case .launch(let container): launch(container)
+        case .launch(let container):
+            launch(container) { [host] in
+                try Sandbox.create(container)
+                return try await host.launch(container)
+            }
         case .stop(let container, let grace):
             let directory = stateDirectory(container)
             jobs.yield { [host] in await host.stop(container, directory, grace: grace) }
@@ -286,11 +310,10 @@ extension AgentService {
         "\(core?.configuration.runtimeDirectory ?? "")/containers/\(container)"
     }
 
-    private func launch(_ container: ContainerSpecification) {
-        let work = Task { [host] in
-            try Sandbox.create(container)
-            return try await host.launch(container)
-        }
+    private func launch(
+        _ container: ContainerSpecification, _ body: @escaping @Sendable () async throws -> Mesos.ContainerStatus
+    ) {
+        let work = Task { try await body() }
         launches[container.id] = work
         jobs.yield { [self] in await launchEnded(container, await work.result) }
     }

@@ -15,13 +15,21 @@ struct CheckpointStore: Sendable {
     private static let header = Array("swift-mesos agent 1\n".utf8)
 
     private let directory: String
+    private let meta: String
 
-    init(workDirectory: String) { directory = "\(workDirectory)/meta/agent" }
+    init(workDirectory: String) {
+        meta = "\(workDirectory)/meta"
+        directory = "\(meta)/agent"
+    }
 
     private var agentPath: String { "\(directory)/agent" }
     private var tasksDirectory: String { "\(directory)/tasks" }
 
-    func prepare() throws { try SmallFile.makeDirectory(tasksDirectory, mode: 0o700) }
+    /// Makes the folders. The work directory itself stays open: the sandboxes of other users lie in it too.
+    func prepare() throws {
+        try SmallFile.makeDirectory(meta, mode: 0o700)
+        try SmallFile.makeDirectory(tasksDirectory, mode: 0o700)
+    }
 
     /// The agent as it last registered; nil for one that never did.
     func loadAgent() throws -> Mesos.AgentInfo? {

@@ -7,6 +7,7 @@ import ServiceKit
 /// which one that was is on disk before the launch.
 struct ContainerizerHost: Sendable {
     private let containerizers: [any Containerizer]
+    private let logger = Logger(label: "containerizers")
 
     init(_ containerizers: [any Containerizer]) { self.containerizers = containerizers }
 
@@ -62,13 +63,37 @@ struct ContainerizerHost: Sendable {
         await owner(of: stateDirectory)?.usage(id)
     }
 
-    /// Gives each containerizer its own of the known containers; returns those that were found.
-    func recover(_ known: [ContainerSpecification]) async throws(ContainerError) -> Set<String> {
+    /// Gives each containerizer its own of the known containers, and those that no task is known of, which it destroys.
+    /// Returns the known ones that were found.
+    func recover(
+        _ known: [ContainerSpecification], containersDirectory: String
+    ) async throws(ContainerError) -> Set<String> {
+        let ids = Set(known.map(\.id))
+        let strays = StateFile.directories(in: containersDirectory).filter { !ids.contains($0) }
+            .map { "\(containersDirectory)/\($0)" }
         var found: Set<String> = []
         for containerizer in containerizers {
-            let own = known.filter { SmallFile.read("\($0.stateDirectory)/containerizer") == containerizer.name }
-            found.formUnion(try await containerizer.recover(own))
+            func isOwn(_ directory: String) -> Bool {
+                SmallFile.read("\(directory)/containerizer") == containerizer.name
+            }
+            found.formUnion(
+                try await containerizer.recover(
+                    ContainerRecovery(
+                        known: known.filter { isOwn($0.stateDirectory) }, strays: strays.filter(isOwn),
+                        containersDirectory: containersDirectory)))
+        }
+        for directory in strays where Launcher.process(of: directory)?.isAlive != true {
+            logger.notice("removed the container \(ContainerRecovery.id(ofState: directory)): no task is known of it")
+            Sandbox.removeState(directory)
         }
         return found
+    }
+
+    /// Goes on with a launch that the end of the agent interrupted.
+    func resume(_ container: ContainerSpecification) async throws(ContainerError) -> Mesos.ContainerStatus {
+        guard let owner = owner(of: container.stateDirectory) else {
+            throw ContainerError("the container belongs to no enabled containerizer")
+        }
+        return try await owner.resume(container)
     }
 }

@@ -10,6 +10,7 @@
 #include <sys/epoll.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 static int signal_pipe[2] = {-1, -1};
@@ -104,6 +105,15 @@ int clinux_open_beneath(const char *root, const char *path, int flags) {
     int error = errno;
     close(directory);
     return file < 0 ? -error : (int)file;
+}
+
+int clinux_set_attribute(const char *path, const char *name, const char *value) {
+    return setxattr(path, name, value, strlen(value), 0) == 0 ? 0 : -errno;
+}
+
+long clinux_get_attribute(const char *path, const char *name, char *value, size_t size) {
+    ssize_t count = getxattr(path, name, value, size);
+    return count < 0 ? -errno : count;
 }
 
 void clinux_buffer_output_by_line(void) { setvbuf(stdout, NULL, _IOLBF, 0); }

@@ -29,9 +29,33 @@ public protocol Containerizer: Sendable {
     /// What a container uses now; nil when it cannot be told.
     func usage(_ id: String) async -> Mesos.ResourceStatistics?
 
-    /// Takes up the containers that the agent knows from before its restart and removes those of this agent that it
+    /// Takes up the containers that the agent knows from before its restart and destroys those of this agent that it
     /// does not know. Returns the ids of those that were found, running or ended.
-    func recover(_ known: [ContainerSpecification]) async throws(ContainerError) -> Set<String>
+    func recover(_ recovery: ContainerRecovery) async throws(ContainerError) -> Set<String>
+
+    /// Goes on with the launch of a container that was found, which the end of the agent interrupted.
+    func resume(_ container: ContainerSpecification) async throws(ContainerError) -> Mesos.ContainerStatus
+}
+
+/// What an agent knows of a containerizer's containers when it starts again.
+public struct ContainerRecovery: Sendable {
+    /// Those of tasks that have not ended.
+    public let known: [ContainerSpecification]
+    /// The state directories of others.
+    public let strays: [String]
+    /// The folder that the state directories of all containers of this agent are in.
+    public let containersDirectory: String
+
+    public init(known: [ContainerSpecification], strays: [String], containersDirectory: String) {
+        self.known = known
+        self.strays = strays
+        self.containersDirectory = containersDirectory
+    }
+
+    /// A stray's container.
+    public static func id(ofState directory: String) -> String {
+        directory.split(separator: "/").last.map(String.init) ?? ""
+    }
 }
 
 /// Everything that makes up a container.
@@ -68,6 +92,9 @@ public struct ContainerSpecification: Sendable, Equatable {
         self.sandbox = sandbox
         self.stateDirectory = stateDirectory
     }
+
+    /// The folder of the state directories of all containers of the agent.
+    public var containersDirectory: String { String(stateDirectory.dropLast(id.count + 1)) }
 
     /// The amount of a scalar resource.
     public func scalar(_ name: String) -> Double {

@@ -87,6 +87,14 @@ public struct Launcher: Sendable {
         StateFile.read("\(stateDirectory)/launcher").flatMap { ProcessIdentity($0) }
     }
 
+    /// The status of a container whose command is a child of its launcher.
+    public static func status(_ container: ContainerSpecification) -> Mesos.ContainerStatus {
+        .with {
+            $0.containerID = Mesos.ContainerID.with { $0.value = container.id }
+            $0.executorPid = process(of: container.stateDirectory).map { UInt32($0.pid) }
+        }
+    }
+
     /// Waits for the end and returns what the launcher left.
     public static func wait(_ stateDirectory: String) async -> ContainerTermination {
         if let process = process(of: stateDirectory) { await ProcessWatcher.shared.wait(for: process) }

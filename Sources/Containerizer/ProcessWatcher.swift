@@ -12,23 +12,32 @@ public struct ProcessIdentity: Sendable, Hashable {
     public let pid: Int32
     /// Clock ticks after boot (proc(5), field 22 of stat).
     public let startTime: UInt64
+    /// Whether it was started before the machine was: another process may have its number and its ticks now.
+    fileprivate let isOfFormerBoot: Bool
 
-    public init(pid: Int32, startTime: UInt64) {
+    public init(pid: Int32, startTime: UInt64, boot: String? = nil) {
         self.pid = pid
         self.startTime = startTime
+        isOfFormerBoot = boot.map { $0 != Self.currentBoot } ?? false
     }
 
-    /// Reads `PID STARTTIME`.
+    /// Reads `PID STARTTIME BOOT`; the last one is missing where the machine does not name its boots.
     public init?(_ text: String) {
         let parts = text.split(whereSeparator: \.isWhitespace)
-        guard parts.count == 2, let pid = Int32(parts[0]), let startTime = UInt64(parts[1]) else { return nil }
-        self.init(pid: pid, startTime: startTime)
+        guard (2...3).contains(parts.count), let pid = Int32(parts[0]), let startTime = UInt64(parts[1]) else {
+            return nil
+        }
+        self.init(pid: pid, startTime: startTime, boot: parts.count == 3 ? String(parts[2]) : nil)
     }
 
-    public var isAlive: Bool { clinux_start_time(pid) == startTime }
+    /// This boot's name (random(4)).
+    static let currentBoot = (StateFile.read("/proc/sys/kernel/random/boot_id") ?? "").filter { !$0.isWhitespace }
+
+    public var isAlive: Bool { !isOfFormerBoot && clinux_start_time(pid) == startTime }
 
     /// False only when it is known to be gone; /proc cannot be read while there are no file descriptors left.
     var mayBeAlive: Bool {
+        guard !isOfFormerBoot else { return false }
         errno = 0
         let found = clinux_start_time(pid)
         return found == startTime || found == 0 && [EMFILE, ENFILE, ENOMEM].contains(errno)
@@ -65,6 +74,7 @@ public final class ProcessWatcher: Sendable {
 
     /// Returns when the process has ended; at once when it is gone already. A child is reaped.
     public func wait(for process: ProcessIdentity) async {
+        guard !process.isOfFormerBoot else { return }
         var descriptor = clinux_pidfd_open(process.pid)
         // Out of descriptors or memory is no sign of its end.
         while descriptor < 0, descriptor != -ESRCH, kill(process.pid, 0) == 0 || errno != ESRCH {

@@ -1,3 +1,5 @@
+import CLinux
+
 #if canImport(Glibc)
     import Glibc
 #else
@@ -37,5 +39,34 @@ public enum StateFile {
         guard file >= 0 else { return false }
         defer { close(file) }
         return text.withCString { Glibc.write(file, $0, strlen($0)) >= 0 }
+    }
+
+    /// The names of the directories in a directory; none when it cannot be read.
+    public static func directories(in path: String) -> [String] {
+        guard let stream = opendir(path) else { return [] }
+        defer { closedir(stream) }
+        var names: [String] = []
+        while let entry = readdir(stream) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) { raw in
+                String(decoding: raw.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            var status = stat()
+            guard name != ".", name != "..", lstat("\(path)/\(name)", &status) == 0 else { continue }
+            if status.st_mode & S_IFMT == S_IFDIR { names.append(name) }
+        }
+        return names.sorted()
+    }
+
+    /// Sets an extended attribute; where there are none nothing happens.
+    public static func setAttribute(_ name: String, _ value: String, of path: String) {
+        _ = clinux_set_attribute(path, name, value)
+    }
+
+    /// An extended attribute; nil when there is none.
+    public static func attribute(_ name: String, of path: String) -> String? {
+        var buffer = [CChar](repeating: 0, count: 4097)
+        let count = clinux_get_attribute(path, name, &buffer, buffer.count)
+        guard count >= 0 else { return nil }
+        return String(decoding: buffer.prefix(Int(count)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 }

@@ -3,7 +3,7 @@
 //
 //     mesos-launcher --state=DIR [options] -- program [argument...]
 //
-//     --state=DIR          where `launcher` (pid and start time) and, at the end, `status` are written
+//     --state=DIR          where `launcher` (pid, start time, boot) and, at the end, `status` are written
 //     --uid=N --gid=N --groups=N,N,...   who the command runs as
 //     --cwd=DIR            its working directory
 //     --namespaces=a,b     new ones of: mnt, pid, uts, ipc
@@ -14,15 +14,18 @@
 //     --no-new-privileges
 //
 // Descriptor 3 takes one line: `ok` when the command runs, or `error STAGE: REASON`.
-// SIGTERM asks the command to end; SIGUSR1 kills the whole container.
+// SIGTERM asks the command to end; SIGUSR1 kills the whole container. What the command leaves behind ends with it, in
+// whatever session it is.
 
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +33,8 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -160,19 +165,36 @@ static bool write_file(const char *name, const char *content) {
     return written && rename(temporary, path) == 0;
 }
 
-static unsigned long long start_time(void) {
-    char text[1024];
-    int file = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
-    if (file < 0) return 0;
-    ssize_t size = read(file, text, sizeof text - 1);
+// The beginning of a small file as text; empty when it cannot be read.
+static void read_text(const char *path, char *text, size_t capacity) {
+    *text = 0;
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) return;
+    ssize_t size = read(file, text, capacity - 1);
     close(file);
-    if (size <= 0) return 0;
-    text[size] = 0;
-    char *rest = strrchr(text, ')');
+    text[size > 0 ? size : 0] = 0;
+}
+
+// A process's parent and start time (proc(5)); false when it is gone.
+static bool read_stat(const char *pid, int *parent, unsigned long long *start) {
+    char path[64], text[1024];
+    if (snprintf(path, sizeof path, "/proc/%s/stat", pid) >= (int)sizeof path) return false;
+    read_text(path, text, sizeof text);
+    char *rest = strrchr(text, ')'); // The name may hold spaces and brackets; the fields after it may not.
+    return rest != NULL
+        && sscanf(rest + 2, "%*c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", parent,
+                  start) == 2;
+}
+
+// Who this process is: pid, start time and boot, as pids and start times come again after the next boot.
+static void identify(char *line, size_t capacity) {
+    int parent;
     unsigned long long start = 0;
-    if (rest != NULL)
-        sscanf(rest + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &start);
-    return start;
+    char boot[64];
+    read_stat("self", &parent, &start);
+    read_text("/proc/sys/kernel/random/boot_id", boot, sizeof boot);
+    boot[strcspn(boot, "\n")] = 0;
+    snprintf(line, capacity, "%d %llu%s%s\n", (int)getpid(), start, *boot != 0 ? " " : "", boot);
 }
 
 static bool write_to(const char *directory, const char *name, const char *text) {
@@ -185,6 +207,22 @@ static bool write_to(const char *directory, const char *name, const char *text) 
     return written;
 }
 
+// The flags of a mount that a remount drops unless it names them; their numbers are the same for both calls.
+static unsigned long mount_flags(const char *target) {
+    struct statvfs status;
+    if (statvfs(target, &status) != 0) fail(target);
+    return status.f_flag & (MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME);
+}
+
+// Makes a mount and all those below it read-only; before Linux 5.12 the one alone.
+static void make_read_only(const char *target) {
+    enum { MOUNT_SETATTR = 442, READ_ONLY = 1, RECURSIVE = 0x8000 }; // The headers of some systems lack them.
+    struct { uint64_t set, clear, propagation, namespace; } attributes = {.set = READ_ONLY};
+    if (syscall(MOUNT_SETATTR, AT_FDCWD, target, RECURSIVE, &attributes, sizeof attributes) == 0) return;
+    if (errno != ENOSYS) fail(target);
+    if (mount(NULL, target, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | mount_flags(target), NULL) != 0) fail(target);
+}
+
 static void bind_mount(char *text) {
     char *source = strsep(&text, ":"), *target = strsep(&text, ":"), *mode = text;
     if (source == NULL || target == NULL || mode == NULL) {
@@ -192,8 +230,7 @@ static void bind_mount(char *text) {
         fail("--bind");
     }
     if (mount(source, target, NULL, MS_BIND | MS_REC, NULL) != 0) fail(target);
-    if (strcmp(mode, "ro") == 0 && mount(NULL, target, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_REC, NULL) != 0)
-        fail(target);
+    if (strcmp(mode, "ro") == 0) make_read_only(target);
 }
 
 static void enter(void) {
@@ -274,11 +311,46 @@ static void kill_all(pid_t child) {
     kill(child, SIGKILL);
 }
 
-// Waits for the child's end and leaves it to be reaped, so that its process group cannot be another's meanwhile.
-static void wait_for_end(pid_t child, const sigset_t *signals) {
+// Sends SIGKILL to all children; returns how many it reached.
+static int kill_children(void) {
+    DIR *processes = opendir("/proc");
+    if (processes == NULL) return 0;
+    int count = 0, parent;
+    unsigned long long start;
+    for (struct dirent *entry; (entry = readdir(processes)) != NULL;) {
+        long pid = strtol(entry->d_name, NULL, 10);
+        if (pid > 0 && read_stat(entry->d_name, &parent, &start) && parent == (int)getpid()
+            && kill((pid_t)pid, SIGKILL) == 0)
+            count++;
+    }
+    closedir(processes);
+    return count;
+}
+
+// Ends what the command left behind. All that lost their parent are children of the launcher, their subreaper: when it
+// has none any more, there is nobody left.
+static void end_descendants(const sigset_t *signals) {
+    for (long delay = 1000000;; delay = delay < 500000000 ? delay * 2 : delay) {
+        int reached = kill_children();
+        pid_t pid;
+        while ((pid = waitpid(-1, NULL, WNOHANG)) > 0) delay = 1000000;
+        if (pid < 0 || reached == 0) return; // Those of another user, by a set-user-ID program, are beyond it.
+        sigtimedwait(signals, NULL, &(struct timespec){.tv_nsec = delay});
+    }
+}
+
+// Whether the child has ended; others that have are reaped. The child is left, so that its group stays its own.
+static bool has_ended(pid_t child) {
     for (;;) {
         siginfo_t ended = {0};
-        if (waitid(P_PID, (id_t)child, &ended, WEXITED | WNOHANG | WNOWAIT) != 0 || ended.si_pid == child) return;
+        if (waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) != 0 || ended.si_pid == child) return true;
+        if (ended.si_pid == 0) return false;
+        waitpid(ended.si_pid, NULL, 0);
+    }
+}
+
+static void wait_for_end(pid_t child, const sigset_t *signals) {
+    while (!has_ended(child)) {
         int number = sigwaitinfo(signals, NULL);
         if (number == SIGTERM) kill(options.namespaces & CLONE_NEWPID ? child : -child, SIGTERM);
         if (number == SIGUSR1) kill_all(child);
@@ -293,8 +365,9 @@ int main(int count, char **arguments) {
     int handled[] = {SIGTERM, SIGUSR1, SIGCHLD, SIGINT, SIGHUP};
     for (size_t i = 0; i < sizeof handled / sizeof *handled; i++) sigaddset(&signals, handled[i]);
     sigprocmask(SIG_BLOCK, &signals, NULL);
-    char text[64];
-    snprintf(text, sizeof text, "%d %llu\n", (int)getpid(), start_time());
+    if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) refuse("become a subreaper", strerror(errno));
+    char text[128];
+    identify(text, sizeof text);
     if (!write_file("launcher", text)) refuse("write the state", strerror(errno));
     if (pipe2(error_pipe, O_CLOEXEC) != 0 || pipe2(status_pipe, O_CLOEXEC) != 0) refuse("pipe", strerror(errno));
     if (options.namespaces & CLONE_NEWPID && unshare(CLONE_NEWPID) != 0) refuse("unshare pid", strerror(errno));
@@ -319,6 +392,7 @@ int main(int count, char **arguments) {
     kill_all(child);
     int status = SIGKILL;
     waitpid(child, &status, 0);
+    end_descendants(&signals);
     if (options.namespaces & CLONE_NEWPID && read(status_pipe[0], &status, sizeof status) != sizeof status)
         status = SIGKILL;
     snprintf(text, sizeof text, "%d\n", status);

@@ -26,6 +26,9 @@ public enum MarathonFlags {
             Flag("local_port_min", .integer(0...65535), default: "10000"),
             Flag("local_port_max", .integer(0...65535), default: "20000"),
             Flag("default_network_name", .text),
+            Flag(
+                "mesos_bridge_name", .text, default: "mesos-bridge",
+                "The network of containers in bridge mode that are not Docker's."),
             Flag("task_launch_timeout", milliseconds, default: "300000"),
             Flag("task_launch_confirm_timeout", milliseconds, default: "300000"),
             Flag("reconciliation_interval", milliseconds, default: "600000"),
@@ -62,7 +65,6 @@ public enum MarathonFlags {
             Flag($0, .bool, default: "true", implemented: false)
         }
         + [
-            Flag("mesos_bridge_name", default: "mesos-bridge", implemented: false),
             Flag("new_group_enforce_role", .oneOf(["off", "top"]), default: "off", implemented: false),
             Flag("access_control_allow_origin", implemented: false), Flag("enable_features", implemented: false),
         ]

@@ -28,7 +28,7 @@ public actor MarathonService {
     private let connection: SchedulerConnection
     private(set) var core: MarathonCore?
     /// `host:port` of the leader, and our own.
-    var leader: String?
+    var leader: String? { didSet { tellStatus() } }
     private(set) var ownAddress = ""
     private var nextRequest: UInt64 = 1
     private var pending: [UInt64: (responder: HTTPResponder, base: String)] = [:]
@@ -44,6 +44,10 @@ public actor MarathonService {
     private var lastMembers: [String]?
     /// Set from the moment this Marathon takes office.
     private var isLeading = false
+    private var isConnected = false { didSet { tellStatus() } }
+    /// What systemd was told last; nil while this Marathon is not one of its services.
+    private var announced: String?
+    private var attempts = SubscriptionAttempts()
     /// Ends with the reason when this Marathon must not go on.
     public nonisolated let failures: AsyncStream<String>
     private let failure: AsyncStream<String>.Continuation
@@ -78,6 +82,7 @@ public actor MarathonService {
         zooKeeper = client
         background.append(Task { await client.start() })
         background.append(Task { [self] in await performEffects() })
+        background.append(Task { [self] in for await state in await client.states() { sessionChanged(state) } })
         if flags.bool("ha") { contend(client, zk) } else { background.append(Task { [self] in await lead(client) }) }
         return server.port
     }
@@ -105,12 +110,33 @@ public actor MarathonService {
             Task { [self] in
                 for await members in client.childrenUpdates(path) { await elected(members, in: path, client) }
             },
-            Task { [self] in
-                for await state in await client.states() where state == .expired {
-                    if core != nil { fail("lost leadership: the ZooKeeper session expired", status: 103) }
-                }
-            },
         ]
+    }
+
+    private func sessionChanged(_ state: ZooKeeperClient.SessionState) {
+        if case .connected = state { isConnected = true } else { isConnected = false }
+        guard state == .expired, flags.bool("ha"), core != nil else { return }
+        fail("lost leadership: the ZooKeeper session expired", status: 103)
+    }
+
+    /// Tells systemd that this Marathon serves, and from now on what it is at.
+    public func announce() {
+        let summary = summary
+        announced = summary
+        ServiceNotifier.ready(summary)
+    }
+
+    private func tellStatus() {
+        guard let announced, announced != summary else { return }
+        self.announced = summary
+        ServiceNotifier.status(summary)
+    }
+
+    /// What this Marathon is at, for people.
+    private var summary: String {
+        guard isConnected else { return "waiting for ZooKeeper" }
+        if leader == ownAddress { return core == nil ? "taking over the leadership" : "leader" }
+        return leader.map { "following \($0)" } ?? "waiting for a leader"
     }
 
     /// The members may have been seen before it was known which of them is this Marathon.
@@ -134,10 +160,10 @@ public actor MarathonService {
         }
     }
 
+    /// Gives up; the program says why it ends.
     func fail(_ reason: String, status: Int32 = 1) {
         core = nil
         exitStatus = status
-        logger.critical("\(reason)")
         failure.yield(reason)
         failure.finish()
     }
@@ -210,7 +236,7 @@ public actor MarathonService {
         let detector = MasterDetector(flags.text("master") ?? "", zooKeeper: zooKeeper, group: group)
         while !Task.isCancelled, core != nil {
             do {
-                let master = try await detector.leader()
+                guard let master = try await detector.leader() else { break }
                 handle(.subscribing)
                 let attempt = Task { [self, frameworkInfo] in
                     try await connection.run(master: master, framework: frameworkInfo) { [self] in
@@ -223,13 +249,13 @@ public actor MarathonService {
                 } onCancel: {
                     attempt.cancel()
                 }
-            } catch is CancellationError {
-                return
             } catch {
-                logger.warning("no connection to the master: \(error)")
+                // What breaks off because this Marathon ends is no news.
+                guard !Task.isCancelled, core != nil else { break }
+                if let news = attempts.failed("\(error)") { logger.warning("no connection to the master: \(news)") }
             }
             handle(.disconnected)
-            try? await Task.sleep(for: .milliseconds(500))  // Cancelled: the loop ends by itself.
+            try? await Task.sleep(for: attempts.delay)  // Cancelled: the loop ends by itself.
         }
         await detector.close()
     }
@@ -237,6 +263,7 @@ public actor MarathonService {
     private func received(_ event: SchedulerConnection.Event) {
         switch event {
         case .subscribed(let event):
+            attempts = SubscriptionAttempts()
             if let master = event.masterInfo {
                 masterURL = "http://\(master.hostname ?? master.address?.ip ?? ""):\(master.port)/"
             }
@@ -294,6 +321,7 @@ extension MarathonService {
                 var metadata: Logger.Metadata = [:]
                 if let app { metadata["MARATHON_APP_ID"] = "\(app)" }
                 if let task { metadata["task_id"] = "\(task)" }
+                if let framework = core?.frameworkID { metadata["framework_id"] = "\(framework.value)" }
                 logger.info("\(text)", metadata: metadata)
             case .resubscribe: break  // Done already: see `handle`.
             case .exit(let reason): return fail(reason)
@@ -306,6 +334,7 @@ extension MarathonService {
         func milliseconds(_ name: String) -> Duration { .milliseconds(flags.integer(name) ?? 0) }
         configuration.defaultRole = flags.text("mesos_role") ?? "*"
         configuration.defaultNetworkName = flags.text("default_network_name")
+        configuration.mesosBridgeName = flags.text("mesos_bridge_name") ?? configuration.mesosBridgeName
         configuration.localPorts =
             (flags.integer("local_port_min") ?? 10_000)...(flags.integer("local_port_max") ?? 20_000)
         configuration.maximumInstancesPerOffer = flags.integer("max_instances_per_offer") ?? 5

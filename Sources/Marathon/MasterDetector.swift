@@ -17,8 +17,8 @@ actor MasterDetector {
         self.group = group
     }
 
-    /// The leader's host and port; waits until there is one.
-    func leader() async throws -> (host: String, port: Int) {
+    /// The leader's host and port; waits until there is one. Nil when nobody asks any more.
+    func leader() async throws -> (host: String, port: Int)? {
         guard text.hasPrefix("zk://") else { return try Self.fixed(text) }
         let address = try ZooKeeperAddress(parsing: text)
         let client = await connected(address)
@@ -31,7 +31,7 @@ actor MasterDetector {
             let host = master.address?.ip ?? master.hostname ?? ""
             return (host, Int(master.port))
         }
-        throw CancellationError()
+        return nil
     }
 
     func close() async { if client !== own { await client?.close() } }

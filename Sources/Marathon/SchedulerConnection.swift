@@ -13,6 +13,12 @@ actor SchedulerConnection {
         case event(SchedulerAPI.Event)
     }
 
+    /// A master that is not in office, or not yet: another one may be, or nobody.
+    struct NotLeading: Error, CustomStringConvertible {
+        let master: String
+        var description: String { "\(master) does not lead" }
+    }
+
     private let client: HTTPClient
     private let logger = Logger(label: "scheduler")
     private var master: (host: String, port: Int)?
@@ -36,6 +42,7 @@ actor SchedulerConnection {
             headers: ["Content-Type": "application/x-protobuf", "Accept": "application/x-protobuf"],
             body: call.protobuf)
         defer { answer.close() }
+        if [307, 503].contains(answer.status.code) { throw NotLeading(master: "\(master.host):\(master.port)") }
         guard answer.status == .ok, let id = answer.headers.first(name: "Mesos-Stream-Id") else {
             throw HTTPClientError.malformed("the master answered \(answer.status.code) to SUBSCRIBE")
         }
@@ -73,6 +80,7 @@ actor SchedulerConnection {
                 return
             }
         } catch {
+            guard !Task.isCancelled else { return }  // It is Marathon that ends.
             logger.warning("\(call.type?.name ?? "a call") did not reach the master: \(error)")
             stream.close()
         }

@@ -147,10 +147,9 @@ public actor MasterService {
         if core != nil { fail("lost leadership: the ZooKeeper session expired") }
     }
 
-    /// A leader that lost its office stops; its supervisor starts it as a follower.
+    /// A leader that lost its office stops; its supervisor starts it as a follower. The program says why it ends.
     private func fail(_ reason: String) {
         core = nil
-        logger.critical("\(reason)")
         failure.yield(reason)
         failure.finish()
     }
@@ -216,7 +215,11 @@ extension MasterService {
             case .closeStream(let stream): streams.removeValue(forKey: stream)?.close()
             case .send(let receiver, let actor, let message): send(message, from: actor, to: receiver)
             case .link(let receiver): sender?.link(receiver)
-            case .log(let text): logger.info("\(text)")
+            case .log(let text, let task, let framework):
+                var metadata: Logger.Metadata = [:]
+                if let task { metadata["task_id"] = "\(task)" }
+                if let framework { metadata["framework_id"] = "\(framework)" }
+                logger.info("\(text)", metadata: metadata)
             case .persist(let content):
                 guard registry.isDurable else { continue }
                 isPersisting = true

@@ -22,8 +22,8 @@ enum AgentProgram {
         let agent = AgentService(flags: flags, containerizers: try containerizers(flags), group: group)
         let port = try await agent.start()
         logger.notice("listening on port \(port)")
-        ServiceNotifier.ready("listening on port \(port)")
-        try await ServiceRun.untilStopped(agent.failures)
+        await agent.announce()
+        try await ServiceRun.untilStopped(agent.failures, on: group)
         await agent.stop()
         try await group.shutdownGracefully()
     }
@@ -47,7 +47,8 @@ enum AgentProgram {
             case "mesos":
                 return NativeContainerizer(
                     launcherDirectory: launcherDirectory, hierarchy: flags.text("cgroups_hierarchy") ?? "",
-                    root: flags.text("cgroups_root") ?? "mesos", limitsCPU: flags.bool("cgroups_enable_cfs"))
+                    root: flags.text("cgroups_root") ?? "mesos", needsGroups: flags.isGiven("cgroups_root"),
+                    limitsCPU: flags.bool("cgroups_enable_cfs"))
             default:
                 throw FlagError(
                     "mesos-agent: --containerizers: '\(name)' is unknown: expected docker, mesos or process")

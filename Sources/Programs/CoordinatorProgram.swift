@@ -42,7 +42,7 @@ enum CoordinatorProgram {
             logger.notice("metrics at http://\(configuration.metricsAddress):\(port)/metrics")
         }
         ServiceNotifier.ready("serving clients on port \(server.port)")
-        try await ServiceRun.untilStopped(server.failures)
+        try await ServiceRun.untilStopped(server.failures, on: group)
         await server.close()
         try await group.shutdownGracefully()
     }

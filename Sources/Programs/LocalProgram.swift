@@ -49,7 +49,7 @@ enum LocalProgram {
                 print("Press Ctrl-C to stop.")
             }
             ServiceNotifier.ready("running")
-            try await ServiceRun.untilStopped(await stack.failures)
+            try await ServiceRun.untilStopped(await stack.failures, on: group)
         } catch {
             await stack.stop()
             throw error

@@ -41,7 +41,7 @@ enum Main {
     }
 
     static func fail(_ message: String, status: Int32 = 1) -> Never {
-        clinux_print_error(message)
+        clinux_print_error(ServiceLog.fatalText(message))
         exit(status)
     }
 }

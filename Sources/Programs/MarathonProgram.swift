@@ -21,9 +21,9 @@ enum MarathonProgram {
         let marathon = MarathonService(flags: flags, group: group)
         let port = try await marathon.start()
         logger.notice("listening on port \(port)")
-        ServiceNotifier.ready("listening on port \(port)")
+        await marathon.announce()
         do {
-            try await ServiceRun.untilStopped(marathon.failures)
+            try await ServiceRun.untilStopped(marathon.failures, on: group)
         } catch {
             throw ProgramExit(status: await marathon.exitStatus, description: "\(error)")
         }

@@ -18,7 +18,7 @@ enum MasterProgram {
         let port = try await master.start()
         logger.notice("listening on port \(port)")
         ServiceNotifier.ready("listening on port \(port)")
-        try await ServiceRun.untilStopped(master.failures)
+        try await ServiceRun.untilStopped(master.failures, on: group)
         await master.stop()
         try await group.shutdownGracefully()
     }

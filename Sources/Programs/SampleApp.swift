@@ -84,7 +84,7 @@ enum HelloProgram: HTTPService {
         }
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let server = try await HTTPServer.start(host: "127.0.0.1", port: port, group: group, service: Self.service)
-        try await ServiceRun.untilStopped(AsyncStream { _ in })
+        try await ServiceRun.untilStopped(AsyncStream { _ in }, on: group)
         await server.close()
         try await group.shutdownGracefully()
     }

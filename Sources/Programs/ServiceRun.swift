@@ -1,5 +1,5 @@
 import Logging
-import NIOPosix
+import NIOCore
 import ServiceKit
 
 #if canImport(Glibc)
@@ -48,8 +48,11 @@ enum ServiceRun {
         SmallFile.read("\(etc)/mesos/zk").map(SmallFile.trimmed).flatMap { $0.isEmpty ? nil : $0 }
     }
 
-    /// Waits until the program is asked to stop, or a service gives up: then the reason is thrown.
-    static func untilStopped(_ failures: AsyncStream<String>) async throws {
+    /// Waits until the program is asked to stop, or a service gives up: then the reason is thrown. Meanwhile the
+    /// watchdog watches the group that the services run on.
+    static func untilStopped(_ failures: AsyncStream<String>, on group: any EventLoopGroup) async throws {
+        let watchdog = Watchdog(group)
+        defer { watchdog?.stop() }
         let signals = try ShutdownSignal.events()
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask {
@@ -58,14 +61,6 @@ enum ServiceRun {
             tasks.addTask {
                 for await reason in failures { throw FlagError(reason) }
                 try await Task.sleep(for: .seconds(1 << 30))
-            }
-            if let interval = ServiceNotifier.watchdogInterval {
-                tasks.addTask {
-                    while true {
-                        ServiceNotifier.alive()
-                        try await Task.sleep(for: interval)
-                    }
-                }
             }
             defer { tasks.cancelAll() }
             try await tasks.next()

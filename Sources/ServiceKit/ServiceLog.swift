@@ -10,12 +10,25 @@ import Logging
 /// Sets up logging of a program: structured fields to journald when systemd started it, lines to stderr otherwise.
 public enum ServiceLog {
     public static func bootstrap(program: String, level: Logger.Level) {
-        let toJournal = getenv("JOURNAL_STREAM") != nil
+        let toJournal = isUnderJournal
         LoggingSystem.bootstrap { label in
             toJournal
                 ? JournalLogHandler(program: program, label: label, level: level) as any LogHandler
                 : StandardErrorLogHandler(label: label, level: level)
         }
+    }
+
+    /// Whether systemd passes on what this program writes.
+    static var isUnderJournal: Bool { getenv("JOURNAL_STREAM") != nil }
+
+    /// A reason to end as it is to be written to the standard error: the journal takes the level of a line from its
+    /// beginning (sd-daemon(3)).
+    public static func fatalText(_ message: String) -> String { fatalText(message, toJournal: isUnderJournal) }
+
+    static func fatalText(_ message: String, toJournal: Bool) -> String {
+        guard toJournal else { return message }
+        return message.split(separator: "\n", omittingEmptySubsequences: false)
+            .map { "<\(LOG_ERR)>\($0)" }.joined(separator: "\n")
     }
 
     /// The level of a Mesos `--logging_level` value.

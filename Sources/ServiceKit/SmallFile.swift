@@ -112,12 +112,15 @@ public enum SmallFile {
         syncDirectory(of: path)
     }
 
-    /// Makes a directory and its parents.
+    /// Makes a directory and its parents. The mode is that of the directory alone: parents made on the way are open to
+    /// all, as others may have to pass through them.
     public static func makeDirectory(_ path: String, mode: mode_t = 0o755) throws(WriteError) {
         var prefix = path.hasPrefix("/") ? "" : "."
-        for part in path.split(separator: "/") {
+        let parts = path.split(separator: "/")
+        for (index, part) in parts.enumerated() {
             prefix += "/" + part
-            if mkdir(prefix, mode) != 0, errno != EEXIST { throw failure("mkdir", prefix) }
+            let isLast = index == parts.count - 1
+            if mkdir(prefix, isLast ? mode : 0o755) != 0, errno != EEXIST { throw failure("mkdir", prefix) }
         }
     }
 

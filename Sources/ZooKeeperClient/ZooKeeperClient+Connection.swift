@@ -7,6 +7,7 @@ extension ZooKeeperClient {
         guard !isClosed else { return }
         let server = address.servers[nextServer % address.servers.count]
         nextServer += 1
+        serverName = "\(server.host):\(server.port)"
         ClientBootstrap(group: eventLoop)
             .connectTimeout(.milliseconds(max(500, Int64(requestedTimeout) / Int64(address.servers.count + 1))))
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
@@ -20,7 +21,9 @@ extension ZooKeeperClient {
                 assumeIsolated { client in
                     switch result {
                     case .success(let channel): client.connected(channel)
-                    case .failure: client.retryLater()
+                    case .failure(let error):
+                        client.report(.unreachable, "\(client.serverName): \(error)")
+                        client.retryLater()
                     }
                 }
             }
@@ -106,7 +109,12 @@ extension ZooKeeperClient {
             for (_, request) in broken {
                 request.continuation.resume(throwing: ZooKeeperErrorCode.connectionLoss)
             }
-            if wasEstablished { client.tell(.disconnected) }
+            if wasEstablished {
+                client.report(.lost, "\(client.serverName), \(client.sessionName)")
+                client.tell(.disconnected)
+            } else if !client.reported.isOfExpiry {
+                client.report(.unreachable, "\(client.serverName) closed the connection without a session")
+            }
             client.retryLater()
         }
     }
@@ -117,6 +125,7 @@ extension ZooKeeperClient {
         session = response
         isEstablished = true
         attempt = 0
+        report(.connected, "\(serverName), \(sessionName)")
         schedulePings(every: max(100, Int64(response.timeout) / 3))
         if !isNew { restoreWatches() }
         let waiting = queued
@@ -128,6 +137,7 @@ extension ZooKeeperClient {
     /// The server closes; the next connection asks for a new session. Watches are gone with the old one: their
     /// owners are told to look again.
     private func expired() {
+        report(.expired, sessionName)
         session = ConnectResponse()
         lastZxid = 0
         tell(.expired)

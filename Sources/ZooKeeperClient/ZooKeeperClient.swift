@@ -41,6 +41,8 @@ public actor ZooKeeperClient {
     let requestedTimeout: Int32
     var channel: (any Channel)?
     var isEstablished = false
+    /// Set with the wish to close, which a server answers by closing the connection.
+    var isClosing = false
     var isClosed = false
     var session = ConnectResponse()
     var lastZxid: Int64 = 0
@@ -52,6 +54,9 @@ public actor ZooKeeperClient {
     var watches: [Watch] = []
     var lastHeard = NIODeadline.now()
     var pinger: RepeatedTask?
+    var reported = ConnectionReport()
+    /// The server that is connected to, or was tried last.
+    var serverName = ""
     private var observers: [UInt64: AsyncStream<SessionState>.Continuation] = [:]
     private var nextObserver: UInt64 = 0
 
@@ -71,6 +76,7 @@ public actor ZooKeeperClient {
     /// Ends the session, so that its ephemeral nodes go at once.
     public func close() async {
         guard !isClosed else { return }
+        isClosing = true
         if isEstablished { _ = try? await send(.closeSession, []) }  // The session ends by its time-out otherwise.
         isClosed = true
         pinger?.cancel()

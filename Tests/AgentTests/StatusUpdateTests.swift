@@ -124,6 +124,67 @@ struct StatusUpdateTests {
         #expect(restarted.task("t")?.state == .taskKilled)
     }
 
+    @Test("A stop that the restart interrupted goes on with what is left of its grace")
+    func resumedKill() throws {
+        var agent = try TestAgent.running()
+        agent.now = TestAgent.start + .seconds(100)
+        try agent.kill("t", grace: 30)
+        for (second, grace) in [(110.0, "stop 20.0"), (200, "stop 0.0"), (50, "stop 30.0")] {
+            var restarted = agent.restarted()
+            restarted.now = TestAgent.start + .seconds(second)
+            restarted.handle(.recovered)
+            #expect(restarted.summary == [grace])
+            #expect(restarted.task("t")?.phase == .stopping)
+        }
+    }
+
+    @Test("A task that was killed during its launch has its whole grace when the launch goes on after a restart")
+    func killBeforeResumedLaunch() throws {
+        var agent = try TestAgent.registered()
+        try agent.run("t")
+        try agent.kill("t", grace: 30)
+        var restarted = agent.restarted()
+        restarted.now = TestAgent.start + .seconds(20)
+        restarted.handle(.recovered)
+        #expect(restarted.summary.isEmpty)
+        restarted.launched("t")
+        #expect(restarted.summary.last == "stop 30.0")
+    }
+
+    @Test("TASK_KILLING is not said again after a restart; nor is a task stopped that nobody wants to end")
+    func recoveredKilling() throws {
+        var agent = try TestAgent.registered()
+        try agent.run("t", framework: TestAgent.framework(capabilities: [.taskKillingState]))
+        agent.launched("t")
+        var unharmed = agent.restarted()
+        unharmed.handle(.recovered)
+        #expect(unharmed.summary.isEmpty)
+        try agent.kill("t")
+        var restarted = agent.restarted()
+        restarted.handle(.recovered)
+        #expect(restarted.task("t")?.statuses.map(\.state) == [.taskStarting, .taskRunning, .taskKilling])
+        #expect(restarted.summary == ["stop 3.0"])
+    }
+
+    @Test("A restart does not lengthen the time that a task may run, nor forget why it is stopped")
+    func recoveredCompletionTime() throws {
+        var agent = try TestAgent.registered()
+        try agent.run("t") { $0.maxCompletionTime = .with { $0.nanoseconds = 10_000_000_000 } }
+        agent.launched("t")
+        var restarted = agent.restarted()
+        restarted.handle(.recovered)
+        restarted.tick(at: 10.5)
+        #expect(restarted.summary.allSatisfy { !$0.hasPrefix("stop") })
+        restarted.tick(at: 11)
+        #expect(restarted.summary.contains("stop 3.0"))
+        var again = restarted.restarted()
+        again.now = restarted.now
+        again.handle(.recovered)
+        #expect(again.summary == ["stop 3.0"])
+        again.ended("t", ContainerTermination(status: 15))
+        #expect(again.task("t")?.statuses.last?.reason == .reasonMaxCompletionTimeReached)
+    }
+
     @Test("The master's question about unknown tasks is answered for each, once")
     func reconcile() throws {
         var agent = try TestAgent.running()

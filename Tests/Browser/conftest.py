@@ -84,7 +84,7 @@ class Stack(Program):
         finally:
             super().end()
             for file in self.work.glob("*/run/containers/*/launcher"):
-                pid, started = file.read_text().split()
+                pid, started, *_ = file.read_text().split()
                 if start_of(pid) == started:
                     os.kill(int(pid), signal.SIGUSR1)
 

@@ -40,6 +40,27 @@ struct ContainerNetworkTests {
         #expect(ports == [["31000:80/udp", "31000:80/tcp"], ["8081:81/tcp"]])
     }
 
+    @Test("A container in bridge mode that is not Docker's is in the network of that name, with its ports")
+    func bridge() throws {
+        let text = """
+            {"id": "/a", "cmd": "true", "networks": [{"mode": "container/bridge"}],
+             "container": {"type": "MESOS", "portMappings": [{"containerPort": 80, "hostPort": 0}]}}
+            """
+        let app = try AppParser().parse(JSON(parsing: Array(text.utf8)))
+        let instance = Instance(
+            id: "a.instance-1", app: app.id, configVersion: start, appVersion: start, agentID: "a", host: "host",
+            ports: [31_000], stagedAt: start)
+        var configuration = MarathonCore.Configuration()
+        for name in ["mesos-bridge", "other"] {
+            configuration.mesosBridgeName = name
+            let task = TaskBuilder(configuration: configuration).task(
+                app, instance, .with { $0.agentID = Mesos.AgentID("a") }, .init(resources: [], hostPorts: [31_000]))
+            let network = try #require(task.container?.networkInfos.first)
+            #expect(network.name == name)
+            #expect(network.portMappings.map { "\($0.hostPort):\($0.containerPort)" } == ["31000:80"])
+        }
+    }
+
     @Test("Service discovery is told of mapped ports on the host, and of others in each of their networks")
     func discovery() throws {
         let ports = try #require(try task().discovery?.ports?.ports)

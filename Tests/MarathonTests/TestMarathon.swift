@@ -50,6 +50,14 @@ struct TestMarathon {
         effects.compactMap { if case .respond(_, let response) = $0 { response } else { nil } }
     }
 
+    /// The lines of the last step, with what they are about.
+    var logs: [String] {
+        effects.compactMap { effect in
+            guard case .log(let text, let app, let task) = effect else { return nil }
+            return text + (app.map { " app=\($0)" } ?? "") + (task.map { " task=\($0)" } ?? "")
+        }
+    }
+
     static let offers = SchedulerAPI.Event.with { event in
         event.type = .offers
         event.offers = .with { offers in

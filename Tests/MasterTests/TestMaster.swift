@@ -82,6 +82,14 @@ struct TestMaster {
         }
     }
 
+    /// The lines of the last step, with the task and the framework that they are about.
+    var logs: [String] {
+        effects.compactMap { effect in
+            guard case .log(let text, let task, let framework) = effect else { return nil }
+            return text + (task.map { " task=\($0)" } ?? "") + (framework.map { " framework=\($0)" } ?? "")
+        }
+    }
+
     var persisted: RegistryRecord.Registry? {
         effects.compactMap { if case .persist(let registry) = $0 { registry } else { nil } }.last
     }

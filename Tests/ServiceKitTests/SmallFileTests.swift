@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import ServiceKit
@@ -62,5 +63,17 @@ struct SmallFileTests {
         arguments: [(" a b\r\n", "a b"), ("", ""), (" \n\t", ""), ("a", "a")])
     func trimmed(text: String, expected: String) {
         #expect(SmallFile.trimmed(text) == expected)
+    }
+
+    @Test("The mode of a new directory is its own; parents made on the way are open to all")
+    func directories() throws {
+        let directory = try TemporaryDirectory()
+        try SmallFile.makeDirectory("\(directory.path)/work/meta", mode: 0o700)
+        try SmallFile.makeDirectory("\(directory.path)/work/meta/agent/tasks", mode: 0o700)
+        let modes = try ["work", "work/meta", "work/meta/agent", "work/meta/agent/tasks"].map { name in
+            let attributes = try FileManager.default.attributesOfItem(atPath: "\(directory.path)/\(name)")
+            return attributes[.posixPermissions] as? Int
+        }
+        #expect(modes == [0o755, 0o700, 0o755, 0o700])
     }
 }

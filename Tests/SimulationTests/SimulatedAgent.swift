@@ -50,7 +50,7 @@ struct SimulatedAgent {
             }
             if !known.contains(where: { $0.containerID == id }) { containers[id] = nil }
         }
-        return known.flatMap { task -> [AgentEvent] in
+        let found = known.flatMap { task -> [AgentEvent] in
             let id = task.containerID
             let isLaunching = if case .launching = task.phase { true } else { false }
             let launched: [AgentEvent] =
@@ -62,6 +62,7 @@ struct SimulatedAgent {
             case .starting?, nil: return [.terminated(container: id, ContainerTermination(status: nil))]
             }
         }
+        return found + [.recovered]
     }
 
     /// Keeps what is to be kept; true for effects of that kind.

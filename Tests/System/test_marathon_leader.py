@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from harness import HOST, Coordinator, Marathon, wait_for
 from marathon_cluster import RestAPI
+from status_socket import StatusSocket
 
 
 def wait_until_leading(api, timeout=20):
@@ -187,3 +188,82 @@ def test_master_that_does_not_answer(testbed):
     with SilentMaster(None) as master:
         follow(testbed, master, ["--mesos_heartbeat_interval", 200, "--mesos_heartbeat_failure_threshold", 5])
         wait_for(lambda: len(master.subscriptions) >= 2, 15, "Marathon subscribes again")
+
+
+class NotLeadingMaster(SilentMaster):
+    """A master that never leads."""
+
+    def __init__(self):
+        super().__init__(None)
+        master = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                self.rfile.read(int(self.headers["Content-Length"]))
+                master.subscriptions.append(time.monotonic())
+                self.send_response(307)
+                self.send_header("Location", f"//{HOST}:1/master")
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self.server.RequestHandlerClass = Handler
+
+
+def test_master_that_does_not_lead(testbed):
+    """A master that is not in office is asked more and more rarely, and the log says so once."""
+    with NotLeadingMaster() as master:
+        marathon = follow(testbed, master)
+        wait_for(lambda: len(master.subscriptions) >= 4, 15, "Marathon asks again")
+        text = f"no connection to the master: {master.address} does not lead"
+        assert marathon.text().count(text) == 1
+        assert marathon.text().count("no connection") == 1
+    first, second, third, fourth, *_ = master.subscriptions
+    assert second - first >= 0.5 and third - second >= 1 and fourth - third >= 2
+
+
+def test_stop_is_no_loss(testbed):
+    """A Marathon that is asked to stop does not complain of the connection that it closes."""
+    with SilentMaster(lambda handler: handler.send(subscribed(15))) as master:
+        marathon = follow(testbed, master)
+        wait_for(lambda: "subscribed as framework f" in marathon.text(), what="Marathon has subscribed")
+        assert "framework_id=f" in marathon.text()
+        assert marathon.terminate() == 0
+    assert "WARNING" not in marathon.text()
+
+
+def test_status(testbed):
+    """The status line that systemd shows says who leads, and that ZooKeeper is waited for."""
+    coordinator = testbed.new(Coordinator)
+    with StatusSocket() as first, StatusSocket() as second:
+        marathons = [testbed.new(Marathon, coordinator) for _ in range(2)]
+        for marathon, socket in zip(marathons, (first, second)):
+            marathon.environment |= socket.environment
+        marathons[0].start_and_wait()
+        first.wait_for("STATUS=waiting for ZooKeeper")
+        coordinator.start_and_wait()
+        first.wait_for("STATUS=leader")
+        marathons[1].start_and_wait()
+        second.wait_for(f"STATUS=following localhost:{marathons[0].port}")
+        assert marathons[0].terminate() == 0
+        second.wait_for("STATUS=leader")
+        coordinator.kill9()
+        second.wait_for("STATUS=waiting for ZooKeeper")
+
+
+def test_lost_leadership_is_told_once(testbed, connect):
+    """Whoever loses the leadership ends and says why, once, as an error where systemd reads it."""
+    coordinator = testbed.start(Coordinator)
+    marathon = testbed.new(Marathon, coordinator)
+    marathon.environment["JOURNAL_STREAM"] = "1:1"
+    marathon.start_and_wait()
+    wait_until_leading(RestAPI(marathon.port))
+    path = "/marathon/leader-curator"
+    client = connect(coordinator)
+    client.create(f"{path}/_c_other-latch-", b"other:1", ephemeral=True, sequence=True)
+    [own] = [name for name in client.get_children(path) if "other" not in name]
+    client.delete(f"{path}/{own}")
+    assert marathon.wait() == 103
+    assert [line for line in marathon.text().splitlines() if "lost leadership" in line] == [
+        "<3>lost leadership to other:1"]

@@ -96,6 +96,15 @@ def test_docker_app(cluster, api):
     assert len(app["deployments"]) == 1, "its deployment stays open"
 
 
+def test_bridge_without_docker(api):
+    """A container in bridge mode that is not Docker's never runs on the host's network instead: an agent without such
+    a network says so."""
+    api.create("/bridge", container={"type": "MESOS", "portMappings": [{"containerPort": 80, "hostPort": 0}]},
+               networks=[{"mode": "container/bridge"}], backoffSeconds=60)
+    app = wait_for(lambda: (found := api.app("/bridge")).get("lastTaskFailure") and found, 20, "a task has failed")
+    assert "neither volumes nor networks" in app["lastTaskFailure"]["message"]
+
+
 def test_service_ports(api):
     """Service ports are the lowest free ones, stay with their app, and may be given and shared."""
     first = api.start("/first")["portDefinitions"][0]["port"]
@@ -225,6 +234,14 @@ def test_delete_leaves_nothing(cluster, api, app_id):
     api.get(f"/v2/apps{app_id}/versions", 404)
     assert api.start(app_id)["tasksRunning"] == 1
     assert len(api.get(f"/v2/apps{app_id}/versions")["versions"]) == 1
+
+
+def test_delete_ends_daemons(cluster, api, app_id):
+    """Children that went into a session of their own end with their task."""
+    [task] = api.start(app_id, "setsid sleep 3600 & echo end > up.txt; wait")["tasks"]
+    cluster.wait_for_file(task["id"], "up.txt")
+    api.change("DELETE", f"/v2/apps{app_id}")
+    check_gone(cluster, app_id)
 
 
 def test_delete_while_launching(cluster, api, app_id):

@@ -120,6 +120,7 @@ extension AgentCore {
             if let limit = task.info.maxCompletionTime {
                 tasks[key]?.completionDeadline = now + .nanoseconds(limit.nanoseconds)
             }
+            if task.isKillRequested { planStop(key, now) }
             update(key, .taskStarting, .sourceExecutor, nil, nil, now)
             update(key, .taskRunning, .sourceExecutor, nil, nil, now)
             if task.isKillRequested { stop(key, now) }
@@ -170,6 +171,7 @@ extension AgentCore {
         let policy = message.killPolicy?.gracePeriod ?? task.info.killPolicy?.gracePeriod
         tasks[key]?.killGrace = policy.map { .nanoseconds(max(0, $0.nanoseconds)) }
         tasks[key]?.isKillRequested = true
+        if case .launching = task.phase {} else { planStop(key, now) }
         persist(key)
         switch task.phase {
         case .running, .stopping: stop(key, now)
@@ -178,13 +180,28 @@ extension AgentCore {
         }
     }
 
+    /// Sets when a task is killed that is about to be asked to end; to be kept on disk before that is done.
+    private mutating func planStop(_ key: TaskKey, _ now: Timestamp) {
+        let grace = tasks[key]?.killGrace ?? AgentTask.defaultGrace
+        tasks[key]?.stopDeadline = now + grace
+    }
+
     private mutating func stop(_ key: TaskKey, _ now: Timestamp) {
         guard let task = tasks[key] else { return }
-        let isFirst = task.phase != .stopping
         tasks[key]?.phase = .stopping
+        let isNews = task.state != .taskKilling && task.isKillRequested
         let knowsKilling = frameworks[key.framework]?.capabilities.contains { $0.type == .taskKillingState } == true
-        if isFirst, knowsKilling, task.isKillRequested { update(key, .taskKilling, .sourceExecutor, nil, nil, now) }
-        effects.append(.stop(container: task.containerID, grace: task.killGrace ?? .seconds(3)))
+        if isNews, knowsKilling { update(key, .taskKilling, .sourceExecutor, nil, nil, now) }
+        effects.append(.stop(container: task.containerID, grace: task.remainingGrace(now)))
+    }
+
+    /// Goes on with the stops that were under way when the agent ended: nobody else waits for their grace to end.
+    mutating func resumeStops(_ now: Timestamp) {
+        let due = tasks.values.filter { $0.phase == .running && ($0.isKillRequested || $0.isOverdue) }
+        for task in due.sorted(by: { $0.containerID < $1.containerID }) {
+            log("stopping the task, as it was asked for before the agent restarted", task.key)
+            stop(task.key, now)
+        }
     }
 
     mutating func superviseTasks(_ now: Timestamp) {
@@ -201,6 +218,8 @@ extension AgentCore {
             case .running:
                 guard let deadline = task.completionDeadline, deadline <= now else { continue }
                 tasks[key]?.isOverdue = true
+                planStop(key, now)
+                persist(key)
                 stop(key, now)
             case .launching, .stopping, .ended: break
             }

@@ -14,6 +14,8 @@ enum AgentEvent: Sendable {
     /// A launch came to its end: the container runs, or why it does not.
     case launched(container: String, Result<Mesos.ContainerStatus, ContainerError>)
     case terminated(container: String, ContainerTermination)
+    /// The containers from before a restart are found again, or known to be gone.
+    case recovered
     case tick
 }
 
@@ -98,6 +100,7 @@ struct AgentCore: Sendable {
         case .exited(let address): exited(address, now)
         case .launched(let container, let result): launched(container, result, now)
         case .terminated(let container, let termination): terminated(container, termination, now)
+        case .recovered: resumeStops(now)
         case .tick:
             registerIfDue(now)
             superviseTasks(now)
@@ -115,6 +118,12 @@ struct AgentCore: Sendable {
 
     mutating func log(_ text: String, _ key: TaskKey? = nil) {
         effects.append(.log(text, task: key?.task.value, framework: key?.framework.value))
+    }
+
+    /// What the agent is at, for people.
+    var summary: String {
+        guard let master else { return "waiting for a master" }
+        return isRegistered ? "registered with \(master.address)" : "registering with \(master.address)"
     }
 
     private mutating func receive(_ message: LibprocessMessage, _ now: Timestamp) {

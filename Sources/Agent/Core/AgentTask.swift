@@ -25,7 +25,10 @@ struct AgentTask: Sendable {
     var nextSend: Timestamp?
     var sendInterval = AgentTask.firstInterval
     var isKillRequested = false
+    /// How long the task has to end once it is asked to, when that is said at all.
     var killGrace: Duration?
+    /// When a task that was asked to end is killed.
+    var stopDeadline: Timestamp?
     /// When it has run as long as it may (`max_completion_time`).
     var completionDeadline: Timestamp?
     var isOverdue = false
@@ -34,6 +37,7 @@ struct AgentTask: Sendable {
 
     static let firstInterval = Duration.seconds(10)
     static let longestInterval = Duration.seconds(600)
+    static let defaultGrace = Duration.seconds(3)
 
     init(key: TaskKey, info: Mesos.TaskInfo, containerID: String, phase: Phase, now: Timestamp) {
         self.key = key
@@ -54,7 +58,18 @@ struct AgentTask: Sendable {
         statuses = checkpoint.statuses
         updates = checkpoint.updates
         isKillRequested = checkpoint.isKillRequested ?? false
+        killGrace = checkpoint.stopGrace.map { .nanoseconds($0.nanoseconds) }
+        stopDeadline = checkpoint.stopDeadline.map { Timestamp(nanoseconds: $0.nanoseconds) }
+        completionDeadline = checkpoint.completionDeadline.map { Timestamp(nanoseconds: $0.nanoseconds) }
+        isOverdue = checkpoint.isOverdue ?? false
         containerStatus = checkpoint.statuses.last?.containerStatus
+    }
+
+    /// What is left of the time to end. The clock may have been set meanwhile: never more than the whole grace.
+    func remainingGrace(_ now: Timestamp) -> Duration {
+        let whole = killGrace ?? Self.defaultGrace
+        guard let stopDeadline else { return whole }
+        return min(whole, max(.zero, stopDeadline - now))
     }
 
     var role: String { info.resources.first?.allocationInfo?.role ?? "*" }
@@ -91,6 +106,10 @@ struct AgentTask: Sendable {
             $0.updates = updates
             $0.isKillRequested = isKillRequested
             $0.isLaunched = phase == .running || phase == .stopping
+            $0.stopGrace = killGrace.map { grace in .with { $0.nanoseconds = grace.nanoseconds } }
+            $0.stopDeadline = stopDeadline.map { moment in .with { $0.nanoseconds = moment.nanoseconds } }
+            $0.completionDeadline = completionDeadline.map { moment in .with { $0.nanoseconds = moment.nanoseconds } }
+            $0.isOverdue = isOverdue ? true : nil
         }
     }
 }

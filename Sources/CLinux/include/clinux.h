@@ -29,6 +29,12 @@ pid_t clinux_reap(pid_t pid, int *status);
 // with RESOLVE_BENEATH). Never blocks on a pipe. Returns a descriptor or -errno.
 int clinux_open_beneath(const char *root, const char *path, int flags);
 
+// Sets an extended attribute of a file to a text (setxattr(2)); 0 or -errno.
+int clinux_set_attribute(const char *path, const char *name, const char *value);
+
+// Reads an extended attribute of at most `size` bytes (getxattr(2)). Returns its size, or -errno.
+long clinux_get_attribute(const char *path, const char *name, char *value, size_t size);
+
 // Makes every line printed leave at once, also to a pipe.
 void clinux_buffer_output_by_line(void);
 

@@ -195,8 +195,10 @@ extension MarathonCore {
     }
 
     private mutating func apply(_ status: Mesos.TaskStatus, to known: Instance, _ now: Timestamp) {
-        log("\(status.state.name)\(status.message.map { ": \($0)" } ?? "")", app: known.app, task: known.taskID)
-        if Self.isTerminal(status.state) { return ended(status, known, now) }
+        if Self.isTerminal(status.state) {
+            log(status, known)
+            return ended(status, known, now)
+        }
         var instance = known
         instance.unreachableSince = nil
         switch status.state {
@@ -213,9 +215,16 @@ extension MarathonCore {
             instance.unreachableSince = known.unreachableSince ?? now
         default: break
         }
+        // The answers to what is asked every few minutes are mostly known.
+        if instance != known || status.reason != .reasonReconciliation { log(status, known) }
         guard instance != known else { return }
         instances[instance.id] = instance
         effects.append(.store([.saveInstance(instance)]))
+    }
+
+    private mutating func log(_ status: Mesos.TaskStatus, _ instance: Instance) {
+        let message = status.message.map { ": \($0)" } ?? ""
+        log("\(status.state.name)\(message)", app: instance.app, task: instance.taskID)
     }
 
     private mutating func ended(_ status: Mesos.TaskStatus, _ instance: Instance, _ now: Timestamp) {

@@ -36,7 +36,9 @@ extension MarathonCore {
     /// The instances are kept before the master hears of them, so that no task can be forgotten.
     private mutating func accept(_ offer: Mesos.Offer, _ tasks: [Mesos.TaskInfo], _ made: [StoreOperation]) {
         effects.append(.store(made))
-        for task in tasks { log("launching on \(offer.hostname)", task: task.taskID.value) }
+        for case .saveInstance(let instance) in made {
+            log("launching on \(offer.hostname)", app: instance.app, task: instance.taskID)
+        }
         call(.accept) { call in
             call.accept = .with { accept in
                 accept.offerIDs = [offer.id]

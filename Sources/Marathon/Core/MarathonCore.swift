@@ -64,6 +64,8 @@ struct MarathonCore: Sendable {
     struct Configuration: Sendable {
         var defaultRole = "*"
         var defaultNetworkName: String?
+        /// The network of containers in bridge mode that are not Docker's (`--mesos_bridge_name`).
+        var mesosBridgeName = "mesos-bridge"
         var localPorts = 10_000...20_000
         var maximumInstancesPerOffer = 5
         var declineDuration = Duration.seconds(120)

@@ -72,7 +72,14 @@ struct TaskBuilder {
                     $0.mode = volume.isReadOnly ? .ro : .rw
                 }
             }
-            let names = app.networks.filter { $0.mode == .container }.compactMap(\.name)
+            let names = app.networks.compactMap { network in
+                switch network.mode {
+                case .host: String?.none
+                case .container: network.name
+                // Docker has a bridge of its own; that of the mesos containerizer is a network like others.
+                case .bridge: container.isDocker ? nil : configuration.mesosBridgeName
+                }
+            }
             info.networkInfos = names.map { name in
                 .with {
                     $0.name = name

@@ -87,6 +87,9 @@ extension MasterCore {
             agents[agent]?.executors[id, default: [:]][executor.executorID] = executor
         }
         frameworks[id]?.tasks[task.taskID] = Task(record: Self.record(of: task, framework: id), role: role)
+        log(
+            "launching task on agent \(agent.value) (\(agents[agent]?.info.hostname ?? ""))", task: task.taskID,
+            framework: id)
         run(task, id, agent, launchesExecutor: isNewExecutor)
     }
 

@@ -38,7 +38,7 @@ extension MasterCore {
                     of: framework.id, on: id, "Agent \(agent.info.hostname) disconnected", .reasonAgentDisconnected, now
                 )
             }
-            effects.append(.log("agent \(id.value) disconnected"))
+            log("agent \(id.value) disconnected")
         }
     }
 
@@ -101,7 +101,7 @@ extension MasterCore {
             removeExecutors(of: framework.id, on: id)
         }
         dropAgent(id)
-        effects.append(.log("agent \(id.value) is unreachable: \(message)"))
+        log("agent \(id.value) is unreachable: \(message)")
     }
 
     /// The agent is gone for good: its tasks are lost.
@@ -114,7 +114,7 @@ extension MasterCore {
             loseTasks(of: framework, on: id, message, .reasonAgentRemoved, now)
         }
         dropAgent(id)
-        effects.append(.log("agent \(id.value) removed: \(reason)"))
+        log("agent \(id.value) removed: \(reason)")
     }
 
     private mutating func dropAgent(_ id: Mesos.AgentID) {

@@ -33,7 +33,7 @@ extension MasterCore {
             }
         } else {
             metrics.count("dropped_messages")
-            effects.append(.log("dropped message \(message.name) from \(from)"))
+            log("dropped message \(message.name) from \(from)")
         }
     }
 
@@ -57,7 +57,7 @@ extension MasterCore {
         sendRegistered(id)
         ping(id, now)
         isAllocationDue = true
-        effects.append(.log("agent \(id.value) at \(from) (\(agentInfo.hostname)) registered"))
+        log("agent \(id.value) at \(from) (\(agentInfo.hostname)) registered")
     }
 
     /// Mesos drops agents older than 1.0 and those that do not tell their version.
@@ -132,7 +132,7 @@ extension MasterCore {
         ping(id, now)
         afterReregistration(message, id)
         isAllocationDue = true
-        effects.append(.log("agent \(id.value) at \(from) reregistered with \(message.tasks.count) tasks"))
+        log("agent \(id.value) at \(from) reregistered with \(message.tasks.count) tasks")
     }
 
     private mutating func reconnect(

@@ -86,7 +86,7 @@ extension MasterCore {
             allocator.addFramework(id, roles: framework.roles, suppressed: framework.suppressedRoles)
         }
         isAllocationDue = true
-        effects.append(.log("framework \(id.value) (\(subscribe.frameworkInfo.name)) subscribed"))
+        log("framework \(id.value) (\(subscribe.frameworkInfo.name)) subscribed", framework: id)
     }
 
     func updateFrameworkMessage(_ framework: Framework) -> Internal.UpdateFrameworkMessage {
@@ -108,7 +108,7 @@ extension MasterCore {
         frameworks[id]?.disconnectedAt = now
         allocator.deactivateFramework(id)
         rescindOffers(ofFramework: id, tell: false)
-        effects.append(.log("framework \(id.value) disconnected"))
+        log("framework \(id.value) disconnected", framework: id)
     }
 
     /// Frameworks that stay away longer than their `failover_timeout` (seconds) end with their tasks.
@@ -160,7 +160,7 @@ extension MasterCore {
         framework.unregisteredAt = now
         completedFrameworks.append(framework)
         if completedFrameworks.count > configuration.maximumCompletedFrameworks { completedFrameworks.removeFirst() }
-        effects.append(.log("framework \(id.value) removed"))
+        log("framework \(id.value) removed", framework: id)
     }
 }
 

@@ -42,6 +42,9 @@ extension MasterCore {
         frameworks[id]?.tasks[taskID]?.record = record
         if !wasTerminal, latest.isTerminal {
             metrics.count("tasks_\(latest.name.dropFirst("TASK_".count).lowercased())")
+            // An older update may be on its way still, whose words are not those of the end.
+            let text = latest == status.state ? status.message.map { ": \($0)" } ?? "" : ""
+            log("\(latest.name)\(text)", task: taskID, framework: id)
             release(taskID, of: id)
         }
     }
@@ -81,6 +84,9 @@ extension MasterCore {
             $0.unreachableTime = unreachableSince.map { moment in .with { $0.nanoseconds = moment.nanoseconds } }
         }
         metrics.count(state: state, source: "source_master", reason: reason)
+        if state.isTerminal, reason != .reasonReconciliation {
+            log("\(state.name): \(message)", task: task, framework: id)
+        }
         send(.update, to: id) { $0.update = .with { $0.status = status } }
     }
 

@@ -28,7 +28,7 @@ enum MasterEffect: Sendable {
     case send(to: UPID, from: String, any ProtoMessage)
     case link(UPID)
     case persist(RegistryRecord.Registry)
-    case log(String)
+    case log(String, task: String?, framework: String?)
 }
 
 /// All decisions of a leading master: agents, frameworks, offers and tasks.
@@ -142,6 +142,10 @@ struct MasterCore: Sendable {
     mutating func send(_ message: any ProtoMessage, to agent: Mesos.AgentID) {
         guard let pid = agents[agent]?.pid else { return }
         effects.append(.send(to: pid, from: "master", message))
+    }
+
+    mutating func log(_ text: String, task: Mesos.TaskID? = nil, framework: Mesos.FrameworkID? = nil) {
+        effects.append(.log(text, task: task?.value, framework: framework?.value))
     }
 
     /// An event for a framework's stream; one that is not connected misses it.

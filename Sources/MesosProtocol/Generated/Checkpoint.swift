@@ -50,6 +50,10 @@ extension Checkpoint {
         public var updates: [Internal.StatusUpdate] = []
         public var isKillRequested: Bool?
         public var isLaunched: Bool?
+        @Boxed public var stopGrace: Mesos.DurationInfo?
+        @Boxed public var stopDeadline: Mesos.TimeInfo?
+        @Boxed public var completionDeadline: Mesos.TimeInfo?
+        public var isOverdue: Bool?
         public init() {}
         public init(from reader: inout ProtoReader) throws(ProtoError) {
             var seen: UInt64 = 0
@@ -77,6 +81,14 @@ extension Checkpoint {
                     isKillRequested = try reader.readBool(tag)
                 case 8:
                     isLaunched = try reader.readBool(tag)
+                case 9:
+                    stopGrace = try reader.readMessage(tag)
+                case 10:
+                    stopDeadline = try reader.readMessage(tag)
+                case 11:
+                    completionDeadline = try reader.readMessage(tag)
+                case 12:
+                    isOverdue = try reader.readBool(tag)
                 default: try reader.skip(tag)
                 }
             }
@@ -91,6 +103,10 @@ extension Checkpoint {
             for item in updates { writer.field(6, item) }
             if let isKillRequested { writer.field(7, isKillRequested) }
             if let isLaunched { writer.field(8, isLaunched) }
+            if let stopGrace { writer.field(9, stopGrace) }
+            if let stopDeadline { writer.field(10, stopDeadline) }
+            if let completionDeadline { writer.field(11, completionDeadline) }
+            if let isOverdue { writer.field(12, isOverdue) }
         }
         public init(json: JSON) throws(ProtoError) {
             let object = try ProtoJSON.object(json)
@@ -102,6 +118,10 @@ extension Checkpoint {
             updates = try object.repeated("updates")
             isKillRequested = try object.optional("is_kill_requested")
             isLaunched = try object.optional("is_launched")
+            stopGrace = try object.optional("stop_grace")
+            stopDeadline = try object.optional("stop_deadline")
+            completionDeadline = try object.optional("completion_deadline")
+            isOverdue = try object.optional("is_overdue")
             try object.finish()
         }
         public func write(to writer: inout JSONWriter) {
@@ -114,6 +134,10 @@ extension Checkpoint {
             writer.repeated("updates", updates)
             if let isKillRequested { writer.proto("is_kill_requested", isKillRequested) }
             if let isLaunched { writer.proto("is_launched", isLaunched) }
+            if let stopGrace { writer.proto("stop_grace", stopGrace) }
+            if let stopDeadline { writer.proto("stop_deadline", stopDeadline) }
+            if let completionDeadline { writer.proto("completion_deadline", completionDeadline) }
+            if let isOverdue { writer.proto("is_overdue", isOverdue) }
             writer.endObject()
         }
     }

@@ -41,7 +41,7 @@ class LoneAgent(Agent):
         """Ends its tasks too: they outlive an agent that is killed."""
         super().end()
         for file in self.directory.glob("run/containers/*/launcher"):
-            pid, started = file.read_text().split()
+            pid, started, *_ = file.read_text().split()
             if process_start(pid) == started:
                 os.kill(int(pid), signal.SIGUSR1)
                 wait_for(lambda: process_start(pid) != started, what=f"the task of {file} has ended")

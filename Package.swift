@@ -104,6 +104,7 @@ let package = Package(
         test("MesosProtocolTests", ["MesosProtocol", "JSONText", "ServiceKit"]),
         test("LibprocessTests", ["Libprocess", "MesosProtocol", "HTTPKit", nioCore, nioPosix, nioHTTP1]),
         test("ZooKeeperProtocolTests", ["ZooKeeperProtocol", "ServiceKit"]),
+        test("ZooKeeperClientTests", ["ZooKeeperClient"]),
         test("CoordinatorTests", ["Coordinator", "ZooKeeperProtocol", "ServiceKit"]),
         test("ResourcesTests", ["Resources", "MesosProtocol", "JSONText"]),
         test("AllocatorTests", ["Allocator", "Resources", "MesosProtocol", "ServiceKit"]),

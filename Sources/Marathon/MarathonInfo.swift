@@ -24,7 +24,7 @@ extension MarathonService {
             number("launch_token_refresh_interval"),
             number("leader_proxy_connection_timeout", as: "leader_proxy_connection_timeout_ms"),
             number("leader_proxy_read_timeout", as: "leader_proxy_read_timeout_ms"), number("local_port_max"),
-            number("local_port_min"), JSON.Member("master", .string(Self.redacted(flags.text("master") ?? ""))),
+            number("local_port_min"), JSON.Member("master", .string(Redaction.credentials(in: flags.text("master") ?? ""))),
             number("max_instances_per_offer"), text("mesos_bridge_name"), number("mesos_heartbeat_failure_threshold"),
             number("mesos_heartbeat_interval"),
             JSON.Member("mesos_leader_ui_url", master.map(JSON.string) ?? .null), text("mesos_role"),
@@ -40,7 +40,7 @@ extension MarathonService {
 
     private var zooKeeperConfiguration: [JSON.Member] {
         [
-            JSON.Member("zk", .string(Self.redacted(flags.text("zk") ?? ""))), toggle("zk_compression"),
+            JSON.Member("zk", .string(Redaction.credentials(in: flags.text("zk") ?? ""))), toggle("zk_compression"),
             number("zk_compression_threshold"), number("zk_connection_timeout"), number("zk_max_node_size"),
             number("zk_max_versions"), number("zk_session_timeout"), number("zk_timeout"),
         ]
@@ -61,11 +61,5 @@ extension MarathonService {
         flags.text(name).map { text in
             .array(text.split(separator: ",").map { .string(SmallFile.trimmed(String($0))) })
         }
-    }
-
-    /// A URL without its user and password.
-    static func redacted(_ url: String) -> String {
-        guard url.hasPrefix("zk://"), let end = url.firstIndex(of: "@") else { return url }
-        return "zk://xxxxxxxx:xxxxxxxx\(url[end...])"
     }
 }

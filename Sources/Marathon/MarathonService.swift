@@ -78,7 +78,8 @@ public actor MarathonService {
         }
         let zk = try ZooKeeperAddress(parsing: flags.text("zk") ?? "")
         let timeout = Duration.milliseconds(flags.integer("zk_session_timeout") ?? 10_000)
-        let client = ZooKeeperClient(address: zk, sessionTimeout: timeout, group: group)
+        let client = ZooKeeperClient(
+            address: zk, sessionTimeout: timeout, isReadable: false, group: group)
         zooKeeper = client
         background.append(Task { await client.start() })
         background.append(Task { [self] in await performEffects() })

@@ -88,7 +88,7 @@ public struct FlagValues: Sendable {
         if given[name] == nil { given[name] = value }
     }
 
-    /// Every flag that has a value, as `/flags` prints them: durations in their largest unit.
+    /// Every flag that has a value, as `/flags` prints them: durations in their largest unit, no passwords.
     public var all: [(name: String, value: String)] {
         order.sorted().compactMap { name in
             guard let value = text(name), let flag = flags[name] else { return nil }
@@ -96,7 +96,7 @@ public struct FlagValues: Sendable {
                 return (name, DurationText.print(duration))
             }
             if flag.kind == .bool { return (name, bool(name) ? "true" : "false") }
-            return (name, value)
+            return (name, Redaction.credentials(in: value))
         }
     }
 

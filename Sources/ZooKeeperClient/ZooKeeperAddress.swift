@@ -1,4 +1,6 @@
-/// A `zk://` URL: the servers of one ensemble and a path.
+import ZooKeeperProtocol
+
+/// A `zk://` URL: the servers of one ensemble, a path, and who the client is.
 public struct ZooKeeperAddress: Sendable, Equatable, CustomStringConvertible {
     public struct Server: Sendable, Equatable {
         public let host: String
@@ -8,20 +10,31 @@ public struct ZooKeeperAddress: Sendable, Equatable, CustomStringConvertible {
     public let servers: [Server]
     /// Absolute, without a slash at its end; `/` when the URL names none.
     public let path: String
+    /// `user:password` for the scheme `digest`; never part of the description.
+    let credentials: String?
 
     /// Why a text is no such URL, for the person who wrote it.
     public struct Malformed: Error, Sendable, CustomStringConvertible {
         public let description: String
     }
 
-    /// Reads `zk://host:port,host:port/path`.
+    /// Reads `zk://host:port,host:port/path` and `zk://user:password@host:port/path`.
     public init(parsing text: String) throws(Malformed) {
+        let scheme = "zk://"
+        let whole = text.dropFirst(scheme.count)
+        let at = whole[..<(whole.firstIndex(of: "/") ?? whole.endIndex)].lastIndex(of: "@")
         func wrong(_ reason: String) -> Malformed {
-            Malformed(description: "'\(text)' is wrong: \(reason): expected zk://host1:port1,host2:port2/path")
+            let shown = at.map { "zk://…\(text[$0...])" } ?? text
+            return Malformed(
+                description: "'\(shown)' is wrong: \(reason): expected zk://host1:port1,host2:port2/path, or "
+                    + "zk://user:password@host1:port1/path")
         }
-        guard text.hasPrefix("zk://") else { throw wrong("it does not start with zk://") }
-        let rest = text.dropFirst("zk://".count)
-        guard !rest.contains("@") else { throw wrong("credentials in the URL cannot be used by this version") }
+        guard text.hasPrefix(scheme) else { throw wrong("it does not start with zk://") }
+        let rest = at.map { whole[whole.index(after: $0)...] } ?? whole
+        credentials = at.map { String(whole[..<$0]) }
+        if let credentials, credentials.split(separator: ":", omittingEmptySubsequences: false).count < 2 {
+            throw wrong("before the @ there is no user:password")
+        }
         let slash = rest.firstIndex(of: "/") ?? rest.endIndex
         var servers: [Server] = []
         for part in rest[..<slash].split(separator: ",") {

@@ -127,6 +127,7 @@ extension ZooKeeperClient {
         attempt = 0
         report(.connected, "\(serverName), \(sessionName)")
         schedulePings(every: max(100, Int64(response.timeout) / 3))
+        authenticate()
         if !isNew { restoreWatches() }
         let waiting = queued
         queued = []
@@ -144,6 +145,18 @@ extension ZooKeeperClient {
         let lost = watches
         watches = []
         for watch in lost { watch.fire() }
+    }
+
+    /// Says who this client is, before its first request: a server forgets it with each connection.
+    private func authenticate() {
+        guard let credentials = address.credentials else { return }
+        var writer = JuteWriter()
+        writer.int(ReservedXID.auth)
+        writer.int(OperationCode.auth.rawValue)
+        writer.int(0)
+        writer.string("digest")
+        writer.buffer(Array(credentials.utf8))
+        channel?.writeAndFlush(ByteBuffer(bytes: writer.frame), promise: nil)
     }
 
     private func restoreWatches() {
@@ -167,6 +180,8 @@ extension ZooKeeperClient {
             _ = try reader.int()
             _ = try reader.int()
             fireWatches(at: try reader.text())
+        case ReservedXID.auth where header.error != 0:
+            logger.error("\(serverName) refuses the user and the password of \(address)")
         case ReservedXID.ping, ReservedXID.setWatches, ReservedXID.auth: break
         default:
             guard let first = inFlight.first, first.xid == header.xid else {

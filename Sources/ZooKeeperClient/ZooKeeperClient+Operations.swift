@@ -14,15 +14,15 @@ extension ZooKeeperClient {
     @discardableResult
     public func create(_ path: String, _ data: [UInt8] = [], mode: CreateMode = .persistent) async throws -> String {
         var writer = JuteWriter()
-        Self.writeCreate(path, data, mode, to: &writer)
+        writeCreate(path, data, mode, to: &writer)
         var reader = JuteReader(try await send(.create, writer.bytes))
         return try reader.text()
     }
 
-    private static func writeCreate(_ path: String, _ data: [UInt8], _ mode: CreateMode, to writer: inout JuteWriter) {
+    private func writeCreate(_ path: String, _ data: [UInt8], _ mode: CreateMode, to writer: inout JuteWriter) {
         writer.string(path)
         writer.buffer(data)
-        writer.vector(ACL.open) { $1.write(to: &$0) }
+        writer.vector(acl) { $1.write(to: &$0) }
         writer.int(mode.rawValue)
     }
 
@@ -80,7 +80,7 @@ extension ZooKeeperClient {
     /// All operations or none; throws the error of the one that failed.
     public func multi(_ operations: [Operation]) async throws {
         var writer = JuteWriter()
-        for operation in operations { Self.write(operation, to: &writer) }
+        for operation in operations { write(operation, to: &writer) }
         MultiHeader.end.write(to: &writer)
         var reader = JuteReader(try await send(.multi, writer.bytes))
         while true {
@@ -95,7 +95,7 @@ extension ZooKeeperClient {
         }
     }
 
-    private static func write(_ operation: Operation, to writer: inout JuteWriter) {
+    private func write(_ operation: Operation, to writer: inout JuteWriter) {
         func header(_ code: OperationCode) {
             MultiHeader(type: code.rawValue, isDone: false, error: -1).write(to: &writer)
         }

@@ -39,6 +39,8 @@ public actor ZooKeeperClient {
     nonisolated let eventLoop: any EventLoop
     let logger = Logger(label: "zookeeper-client")
     let requestedTimeout: Int32
+    /// The list of every node that this client makes.
+    let acl: [ACL]
     var channel: (any Channel)?
     var isEstablished = false
     /// Set with the wish to close, which a server answers by closing the connection.
@@ -60,9 +62,14 @@ public actor ZooKeeperClient {
     private var observers: [UInt64: AsyncStream<SessionState>.Continuation] = [:]
     private var nextObserver: UInt64 = 0
 
-    /// A client that is not connected yet: call `start`. The session time-out is what is asked of the ensemble.
-    public init(address: ZooKeeperAddress, sessionTimeout: Duration = .seconds(10), group: any EventLoopGroup) {
+    /// A client that is not connected yet: call `start`. The session time-out is what is asked of the ensemble. With
+    /// credentials in the address the nodes that it makes are its own; `isReadable` lets everybody read them.
+    public init(
+        address: ZooKeeperAddress, sessionTimeout: Duration = .seconds(10), isReadable: Bool = true,
+        group: any EventLoopGroup
+    ) {
         self.address = address
+        acl = address.credentials == nil ? ACL.open : isReadable ? ACL.creatorAll + ACL.readable : ACL.creatorAll
         eventLoop = group.next()
         requestedTimeout = Int32(clamping: sessionTimeout.components.seconds * 1000)
     }

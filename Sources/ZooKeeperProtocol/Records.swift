@@ -64,6 +64,10 @@ public struct ACL: Sendable, Hashable {
         writer.string(id)
     }
 
+    /// Whoever the creator has proved to be may do everything.
+    public static let creatorAll = [ACL(permissions: Permission.all, scheme: "auth", id: "")]
+    /// Everybody may read.
+    public static let readable = [ACL(permissions: Permission.read, scheme: "world", id: "anyone")]
     /// Everybody may do everything.
     public static let open = [ACL(permissions: Permission.all, scheme: "world", id: "anyone")]
 }

@@ -24,7 +24,9 @@ struct ZooKeeperAddressTests {
         }
     }
 
-    @Test("What is no such URL is refused", arguments: ["", "a:2181", "zk://", "zk:///x", "zk://a:b/x", "zk://a:1:2/x"])
+    @Test(
+        "What is no such URL is refused",
+        arguments: ["", "a:2181", "zk://", "zk:///x", "zk://a:b/x", "zk://a:1:2/x"])
     func malformed(text: String) {
         #expect(throws: ZooKeeperAddress.Malformed.self) { try ZooKeeperAddress(parsing: text) }
     }

@@ -29,17 +29,22 @@ enum CoordinatorProgram {
         }
         let configuration = try CoordinatorConfiguration(parsing: text, path: path)
         for key in configuration.unknownKeys { logger.warning("\(path): the key \(key) is unknown and has no effect") }
+        ServiceRun.raiseFileLimit()
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let server = try await CoordinatorServer.start(configuration, group: group)
         logger.notice("serving clients on \(configuration.clientAddress):\(server.port)")
         if configuration.clientAddress != "127.0.0.1" {
-            logger.warning("clients are not authenticated: whoever reaches the port may change everything")
+            logger.warning(
+                """
+                clients need not say who they are, and what they send is not encrypted: whoever reaches the port may \
+                change every node that has no access control list of its own
+                """)
         }
         if let port = server.adminPort {
             logger.notice("commands for administrators at http://\(configuration.adminAddress):\(port)/commands")
         }
         if let port = server.metricsPort {
-            logger.notice("metrics at http://\(configuration.metricsAddress):\(port)/metrics")
+            logger.notice("metrics, for everybody, at http://\(configuration.metricsAddress):\(port)/metrics")
         }
         ServiceNotifier.ready("serving clients on port \(server.port)")
         try await ServiceRun.untilStopped(server.failures, on: group)

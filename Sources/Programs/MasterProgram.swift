@@ -13,6 +13,7 @@ enum MasterProgram {
         ServiceLog.bootstrap(program: "mesos-master", level: ServiceLog.level(named: flags.text("logging_level")))
         let logger = Logger(label: "master")
         ServiceRun.warn(of: flags, logger)
+        ServiceRun.raiseFileLimit()
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let master = MasterService(flags: flags, group: group)
         let port = try await master.start()

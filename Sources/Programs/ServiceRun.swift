@@ -39,6 +39,15 @@ enum ServiceRun {
         return try loader.load(arguments: arguments, environment: environment, directories: directories)
     }
 
+    /// Each client is a file descriptor: as many as the machine's administrator allows, not as many as programs get that
+    /// do not ask. Not for the agent, whose tasks would inherit it.
+    static func raiseFileLimit() {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        limit.rlim_cur = limit.rlim_max
+        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    }
+
     static func warn(of flags: FlagValues, _ logger: Logger) {
         for name in flags.withoutEffect { logger.warning("--\(name) is taken but has no effect in this version") }
     }

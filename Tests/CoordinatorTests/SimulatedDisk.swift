@@ -104,6 +104,8 @@ final class SimulatedDisk: FileStore, @unchecked Sendable {
         }
     }
 
+    func hasRoom(for bytes: Int, in directory: String) -> Bool { true }
+
     func remove(_ path: String) { names[path] = nil }
 
     func cut(_ path: String, to size: Int) throws(LogError) {

@@ -18,6 +18,8 @@ protocol FileStore: Sendable {
     func cut(_ path: String, to size: Int) throws(LogError)
     /// Opens a file for reading from its start.
     func read(_ path: String) throws(LogError) -> any FileReader
+    /// Whether so many bytes more are likely to find room beside a directory's files.
+    func hasRoom(for bytes: Int, in directory: String) -> Bool
     /// The names in a directory, sorted.
     func names(in directory: String) -> [String]
 }

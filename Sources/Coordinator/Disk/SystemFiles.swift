@@ -46,6 +46,14 @@ struct SystemFiles: FileStore {
     }
 
     func read(_ path: String) throws(LogError) -> any FileReader { try SystemReader(path) }
+
+    /// Asked first, so that the try alone does not fill a disk that is nearly full.
+    func hasRoom(for bytes: Int, in directory: String) -> Bool {
+        var status = statvfs()
+        guard statvfs(directory, &status) == 0 else { return true }
+        return UInt64(status.f_bavail) * UInt64(status.f_frsize) > UInt64(bytes)
+    }
+
     func names(in directory: String) -> [String] { SmallFile.names(in: directory).sorted() }
 }
 

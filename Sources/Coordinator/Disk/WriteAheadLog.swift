@@ -52,6 +52,10 @@ final class WriteAheadLog {
         in directory: String, size: Int, _ files: any FileStore
     ) throws(LogError) -> any StoredFile {
         let path = "\(directory)/\(preparedName)"
+        guard files.hasRoom(for: size, in: directory) else {
+            throw LogError(
+                description: "\(path): there is no room for the \(size >> 20) MiB of the next segment", isDiskFull: true)
+        }
         let file = try files.create(path)
         do { try file.fill(to: size) } catch {
             files.remove(path)

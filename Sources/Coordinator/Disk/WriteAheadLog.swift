@@ -54,7 +54,8 @@ final class WriteAheadLog {
         let path = "\(directory)/\(preparedName)"
         guard files.hasRoom(for: size, in: directory) else {
             throw LogError(
-                description: "\(path): there is no room for the \(size >> 20) MiB of the next segment", isDiskFull: true)
+                description: "\(path): there is no room for the \(size >> 20) MiB of the next segment", isDiskFull: true
+            )
         }
         let file = try files.create(path)
         do { try file.fill(to: size) } catch {

@@ -7,7 +7,7 @@ import urllib.request
 import pytest
 from kazoo.client import KazooClient
 
-from harness import Coordinator, ZooKeeper, four_letter_word
+from harness import Coordinator, ZooKeeper, four_letter_word, wait_for
 
 EVERYTHING = {"4lw.commands.whitelist": "*"}
 
@@ -101,8 +101,12 @@ def pages(testbed):
     server = testbed.start(Coordinator, settings=EVERYTHING | {
         "admin.serverPort": 0, "metricsProvider.httpPort": 0, "metricsProvider.httpHost": "127.0.0.1",
         "metricsProvider.className": "org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider"})
-    found = dict(re.findall(r"(commands|metrics)\b.* at (http://127\.0\.0\.1:\d+)/", server.text()))
-    return found["commands"], found["metrics"]
+
+    def addresses():
+        found = dict(re.findall(r"(commands|metrics)\b.* at (http://127\.0\.0\.1:\d+)/", server.text()))
+        return (found["commands"], found["metrics"]) if len(found) == 2 else None
+
+    return wait_for(addresses, what="both servers listen")
 
 
 def get(url):

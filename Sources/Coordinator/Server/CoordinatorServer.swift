@@ -39,8 +39,8 @@ public final class CoordinatorServer: Sendable {
         _ configuration: CoordinatorConfiguration, group: any EventLoopGroup
     ) async throws -> CoordinatorServer {
         let logger = Logger(label: "coordinator")
+        try refuseForeign(configuration)
         let directories = try directories(of: configuration)
-        try refuseForeign(configuration, directories)
         let locks = try Set([directories.log, directories.snapshots]).map { directory in
             try DirectoryLock(directory, purpose: "coordinator")
         }
@@ -119,10 +119,9 @@ public final class CoordinatorServer: Sendable {
     }
 
     /// The data of another program must not look like an empty directory.
-    private static func refuseForeign(
-        _ configuration: CoordinatorConfiguration, _ directories: (log: String, snapshots: String)
-    ) throws {
-        guard Snapshot.files(in: directories.snapshots).isEmpty, WriteAheadLog.segments(in: directories.log).isEmpty
+    private static func refuseForeign(_ configuration: CoordinatorConfiguration) throws {
+        guard Snapshot.files(in: "\(configuration.dataDirectory)/coordinator").isEmpty,
+            WriteAheadLog.segments(in: "\(configuration.logDirectory)/coordinator").isEmpty
         else { return }
         for directory in Set([configuration.dataDirectory, configuration.logDirectory]) {
             let names = SmallFile.names(in: "\(directory)/version-2")

@@ -4,8 +4,8 @@ import pytest
 from kazoo.client import KazooClient
 from kazoo.exceptions import NoAuthError
 
-from harness import HOST, Agent, Coordinator, Marathon, Master, ZooKeeper, http_get, wait_for
-from marathon_cluster import RestAPI
+from harness import HOST, Coordinator, Marathon, Master, ZooKeeper, http_get, wait_for
+from marathon_cluster import ProcessAgent, RestAPI
 
 PASSWORD = "s3cret-w0rd"
 
@@ -43,7 +43,7 @@ def test_credentials(testbed, coordinator, connect):
     """An app runs; what the services write is theirs: of Mesos's everybody may read, of Marathon's nobody else. The
     password is in no page and in no log."""
     programs = [start(testbed, Master, coordinator)]
-    programs.append(start(testbed, Agent, coordinator, containerizers="process"))
+    programs.append(start(testbed, ProcessAgent, coordinator))
     programs.append(start(testbed, Marathon, coordinator))
     api = RestAPI(programs[-1].port)
     wait_for(lambda: api.request("GET", "/v2/leader").status == 200, 60, "Marathon leads")
@@ -63,3 +63,4 @@ def test_credentials(testbed, coordinator, connect):
             status, body = http_get(program.port, page)
             assert status == 200
             assert PASSWORD not in str(body), page
+    api.delete_all()

@@ -22,6 +22,8 @@ final class ControlGroups: Sendable {
     private let levels: [Substring]
     private let root: String
     private let isUsable = Mutex(false)
+    /// Where the cgroups of containers are that an agent with another root has started.
+    private let elsewhere = Mutex<[String: String]>([:])
 
     init(hierarchy: String, root: String) {
         self.hierarchy = hierarchy
@@ -42,18 +44,35 @@ final class ControlGroups: Sendable {
         let enable = Self.controllers.map { "+\($0)" }.joined(separator: " ")
         // Refused at the top inside a container, where whoever made that has done it.
         _ = StateFile.overwrite("\(hierarchy)/cgroup.subtree_control", enable)
+        guard !levels.isEmpty, !levels.contains("."), !levels.contains("..") else {
+            return "it has to be the name of a cgroup, or several below each other, without . and .."
+        }
         var path = hierarchy
         for level in levels {
             path += "/\(level)"
             guard mkdir(path, 0o755) == 0 || errno == EEXIST,
                 StateFile.overwrite("\(path)/cgroup.subtree_control", enable)
-            else { return "\(path) cannot be used: \(String(cString: strerror(errno)))" }
+            else {
+                let hint = errno == EBUSY ? " (processes are in it: choose one outside of the agent's own unit)" : ""
+                return "\(path): \(String(cString: strerror(errno)))\(hint)"
+            }
         }
         isUsable.withLock { $0 = true }
         return nil
     }
 
-    private func path(_ id: String) -> String { "\(root)/\(id)" }
+    private func path(_ id: String) -> String { elsewhere.withLock { $0[id] } ?? "\(root)/\(id)" }
+
+    /// The file of a container's state that says where its cgroup is.
+    private static func note(_ stateDirectory: String) -> String { "\(stateDirectory)/cgroup" }
+
+    /// Finds the cgroup of a container that an earlier agent has started, whatever its root was.
+    func recall(_ id: String, _ stateDirectory: String) {
+        guard let noted = StateFile.read(Self.note(stateDirectory)), noted != "\(root)/\(id)",
+            noted.hasPrefix("\(hierarchy)/")
+        else { return }
+        elsewhere.withLock { $0[id] = noted }
+    }
 
     /// Makes a container's cgroup with its limits; nil when there are none on this machine.
     func create(_ container: ContainerSpecification, limitsCPU: Bool) throws(ContainerError) -> String? {
@@ -61,6 +80,10 @@ final class ControlGroups: Sendable {
         let path = path(container.id)
         guard mkdir(path, 0o755) == 0 || errno == EEXIST else {
             throw ContainerError("mkdir \(path): \(String(cString: strerror(errno)))")
+        }
+        do throws(ContainerError) { try StateFile.write(Self.note(container.stateDirectory), path) } catch {
+            rmdir(path)
+            throw error
         }
         StateFile.setAttribute(Self.ownerAttribute, container.containersDirectory, of: path)
         let cpus = container.scalar("cpus")
@@ -81,7 +104,9 @@ final class ControlGroups: Sendable {
     /// Kills what is left in a container's cgroup and removes it. Returns why it is still there, or nil.
     func remove(_ id: String) async -> String? {
         guard isUsable.withLock({ $0 }) else { return nil }
-        return await ControlGroupRemoval(path: path(id)).perform()
+        let complaint = await ControlGroupRemoval(path: path(id)).perform()
+        if complaint == nil { elsewhere.withLock { $0[id] = nil } }
+        return complaint
     }
 
     /// The containers of an agent that have a cgroup.

@@ -142,9 +142,11 @@ public final class NativeContainerizer: Containerizer {
         var found: Set<String> = []
         for container in recovery.known where Launcher.process(of: container.stateDirectory) != nil {
             registry.add(container)
+            cgroups.recall(container.id, container.stateDirectory)
             found.insert(container.id)
         }
         for directory in recovery.strays {
+            cgroups.recall(ContainerRecovery.id(ofState: directory), directory)
             await Launcher.destroy(directory)
             await removeGroup(ContainerRecovery.id(ofState: directory))
         }

@@ -167,6 +167,20 @@ struct AgentTaskTests {
         }
     }
 
+    @Test("A second kill changes nothing, unless it asks for an earlier end")
+    func killAgain() throws {
+        var agent = try TestAgent.running()
+        try agent.kill("t", grace: 40)
+        #expect(agent.summary == ["persist TASK_RUNNING", "stop 40.0"])
+        agent.tick(at: 10)
+        for grace in [nil, 40, 31] as [Double?] {
+            try agent.kill("t", grace: grace)
+            #expect(agent.summary.isEmpty, "\(String(describing: grace))")
+        }
+        try agent.kill("t", grace: 5)
+        #expect(agent.summary == ["persist TASK_RUNNING", "stop 5.0"])
+    }
+
     @Test("A framework that knows TASK_KILLING hears of it once")
     func killing() throws {
         var agent = try TestAgent.registered()

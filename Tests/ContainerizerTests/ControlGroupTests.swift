@@ -41,8 +41,29 @@ struct ControlGroupTests {
                 limitsCPU: false)
         }
         let error = await #expect(throws: ContainerError.self) { try await containerizer(isGiven: true).prepare() }
-        #expect(error?.description.hasPrefix("--cgroups_root cannot be used: \(hierarchy.path)/a/b ") == true)
+        #expect(error?.description.hasPrefix("--cgroups_root cannot be used: \(hierarchy.path)/a/b: ") == true)
         try await containerizer(isGiven: false).prepare()
+    }
+
+    @Test("Names that lead elsewhere are no root", arguments: ["", "/", "a/../b", ".", "../a"])
+    func oddRoot(root: String) throws {
+        let hierarchy = try Self.hierarchy(["a", "b"])
+        #expect(ControlGroups(hierarchy: hierarchy.path, root: root).prepare() != nil)
+    }
+
+    @Test("A container's cgroup is found where an agent with another root has made it")
+    func otherRoot() throws {
+        let hierarchy = try Self.hierarchy(["old", "old/c1", "new", "state"])
+        try hierarchy.write("old/c1/memory.events", "low 0\noom_kill 1\n")
+        try hierarchy.write("state/cgroup", "\(hierarchy.path)/old/c1")
+        let groups = ControlGroups(hierarchy: hierarchy.path, root: "new")
+        #expect(groups.prepare() == nil)
+        #expect(!groups.wasOutOfMemory("c1"))
+        groups.recall("c1", "\(hierarchy.path)/state")
+        #expect(groups.wasOutOfMemory("c1"))
+        try hierarchy.write("state/cgroup", "/somewhere/else")
+        groups.recall("c2", "\(hierarchy.path)/state")
+        #expect(!groups.wasOutOfMemory("c2"))
     }
 
     /// A cgroup v2 hierarchy in which groups may be made here.

@@ -168,6 +168,7 @@ extension AgentCore {
             return dropUnknown(key, .reasonExecutorTerminated, "Cannot find executor", now)
         }
         guard task.phase != .ended else { return }
+        if task.phase == .stopping, task.isKillRequested, !shortens(message, task, now) { return }
         let policy = message.killPolicy?.gracePeriod ?? task.info.killPolicy?.gracePeriod
         tasks[key]?.killGrace = policy.map { .nanoseconds(max(0, $0.nanoseconds)) }
         tasks[key]?.isKillRequested = true
@@ -178,6 +179,13 @@ extension AgentCore {
         case .launching: effects.append(.destroy(container: task.containerID))
         case .ended: break
         }
+    }
+
+    /// Whether a kill asks for an earlier end than the one under way; nothing else comes of asking again, so that a
+    /// program which ends in order is not disturbed at it.
+    private func shortens(_ message: Internal.KillTaskMessage, _ task: AgentTask, _ now: Timestamp) -> Bool {
+        guard let grace = message.killPolicy?.gracePeriod, let deadline = task.stopDeadline else { return false }
+        return now + .nanoseconds(max(0, grace.nanoseconds)) < deadline
     }
 
     /// Sets when a task is killed that is about to be asked to end; to be kept on disk before that is done.

@@ -2,6 +2,12 @@ import NIOCore
 import NIOPosix
 import ZooKeeperProtocol
 
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Musl
+#endif
+
 extension ZooKeeperClient {
     func connect() {
         guard !isClosed else { return }
@@ -22,11 +28,21 @@ extension ZooKeeperClient {
                     switch result {
                     case .success(let channel): client.connected(channel)
                     case .failure(let error):
-                        client.report(.unreachable, "\(client.serverName): \(error)")
+                        client.report(.unreachable, "\(client.serverName): \(Self.reason(error))")
                         client.retryLater()
                     }
                 }
             }
+    }
+
+    /// The system's word for why there is no connection, without the event loop's own.
+    private static func reason(_ error: any Error) -> String {
+        if let failure = error as? NIOConnectionError {
+            if let attempt = failure.connectionErrors.first { return reason(attempt.error) }
+            return "the name has no address"
+        }
+        guard let failure = error as? IOError else { return "\(error)" }
+        return String(cString: strerror(failure.errnoCode))
     }
 
     private func connected(_ channel: any Channel) {

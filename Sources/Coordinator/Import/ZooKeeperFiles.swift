@@ -115,6 +115,10 @@ struct ZooKeeperFiles {
 
     private mutating func delete(_ path: String, _ transaction: ZooKeeperTransaction) {
         guard let node = tree.find(path) else { return }
+        // Children that the snapshot has of a later node of this name: the log brings them again.
+        var children: [String] = []
+        tree.forEachChild(of: node) { children.append(tree.path(of: $0)) }
+        for child in children { delete(child, transaction) }
         let bytes = tree[node].content?.dataLength ?? 0
         tree.delete(path, zxid: transaction.zxid)
         tree.countDeleted(path, bytes: bytes)

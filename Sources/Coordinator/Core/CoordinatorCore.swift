@@ -25,8 +25,6 @@ enum CoordinatorEffect: Sendable, Equatable {
     case notify([ConnectionID], [UInt8])
     /// Close the connection after what was sent to it.
     case close(ConnectionID)
-    /// A warning for whoever operates this server.
-    case warn(String)
 }
 
 /// A client's session; it outlives its connections.

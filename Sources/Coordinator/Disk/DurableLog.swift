@@ -32,8 +32,6 @@ final class DurableLog {
     private var isTakingSnapshot = false
     var onSynced: (() -> Void)?
     var onFailure: ((any Error) -> Void)?
-    /// Set while nothing more may be written for want of room.
-    var isFull: Bool { preparationFailed && isShort }
 
     /// Hands an object to another thread that alone uses it from then on.
     private struct Confined<T>: @unchecked Sendable {

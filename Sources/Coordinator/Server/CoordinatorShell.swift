@@ -134,7 +134,6 @@ final class CoordinatorShell {
             case .send(let id, let frame): queue(id, frame, now, isReply: true)
             case .notify(let ids, let frame): for id in ids { queue(id, frame, now, isReply: false) }
             case .close(let id): queue(id, [], now, isReply: false, closes: true)
-            case .warn(let text): logger.warning("\(text)")
             }
         }
     }

@@ -136,7 +136,7 @@ def test_kazoo_client_lives_through_a_kill(testbed, kind, connect):
     values = []
     client.DataWatch("/a", lambda data, stat: values.append(data))
     server.restart()
-    wait_for(lambda: states == ["SUSPENDED", "CONNECTED"], what="the client is connected again")
+    wait_for(lambda: states == ["SUSPENDED", "CONNECTED"], timeout=30, what="the client is connected again")
     assert client.client_id == session
     assert client.exists("/a").ephemeralOwner == session[0]
     client.set("/a", b"2")
@@ -151,7 +151,7 @@ def test_sigterm_stops_with_status_0(testbed, connect):
     client.create("/e", ephemeral=True)
     assert server.terminate(timeout=5) == 0
     server.restart()
-    wait_for(lambda: client.connected, what="the client is connected again")
+    wait_for(lambda: client.connected, timeout=30, what="the client is connected again")
     assert client.get("/a")[0] == b"1"
     assert client.exists("/e")
 

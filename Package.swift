@@ -40,8 +40,9 @@ let package = Package(
         .systemLibrary(
             name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
         .systemLibrary(
-            name: "CGcrypt", pkgConfig: "libgcrypt", providers: [.apt(["libgcrypt20-dev"])]),
+            name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .target(name: "CLinux"),
+        library("TransportSecurity", ["COpenSSL", nioCore]),
         library("JSONText", []),
         library("ServiceKit", ["JSONText", "CSystemd", "CLinux", logging]),
         library(
@@ -53,9 +54,9 @@ let package = Package(
         library(
             "Coordinator",
             [
-                "ZooKeeperProtocol", "ServiceKit", "JSONText", "HTTPKit", "CLinux", "CGcrypt", nioCore, nioPosix,
-                logging,
-                collections,
+                "ZooKeeperProtocol", "ServiceKit", "JSONText", "HTTPKit", "CLinux", "COpenSSL", "TransportSecurity",
+                nioCore, nioPosix,
+                logging, collections,
             ]),
         library("Resources", ["MesosProtocol", "JSONText"]),
         library("Allocator", ["Resources", "MesosProtocol", "ServiceKit"]),
@@ -105,6 +106,7 @@ let package = Package(
         test("LibprocessTests", ["Libprocess", "MesosProtocol", "HTTPKit", nioCore, nioPosix, nioHTTP1]),
         test("ZooKeeperProtocolTests", ["ZooKeeperProtocol", "ServiceKit"]),
         test("ZooKeeperClientTests", ["ZooKeeperClient"]),
+        test("TransportSecurityTests", ["TransportSecurity"]),
         test("CoordinatorTests", ["Coordinator", "ZooKeeperProtocol", "ServiceKit"]),
         test("ResourcesTests", ["Resources", "MesosProtocol", "JSONText"]),
         test("AllocatorTests", ["Allocator", "Resources", "MesosProtocol", "ServiceKit"]),

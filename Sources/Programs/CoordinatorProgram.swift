@@ -32,8 +32,11 @@ enum CoordinatorProgram {
         ServiceRun.raiseFileLimit()
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let server = try await CoordinatorServer.start(configuration, group: group)
-        logger.notice("serving clients on \(configuration.clientAddress):\(server.port)")
-        if configuration.clientAddress != "127.0.0.1" {
+        if let port = server.securePort {
+            logger.notice("serving clients by TLS on \(configuration.secureAddress):\(port)")
+        }
+        if let port = server.port { logger.notice("serving clients on \(configuration.clientAddress):\(port)") }
+        if server.port != nil, configuration.clientAddress != "127.0.0.1" {
             logger.warning(
                 """
                 clients need not say who they are, and what they send is not encrypted: whoever reaches the port may \
@@ -46,7 +49,8 @@ enum CoordinatorProgram {
         if let port = server.metricsPort {
             logger.notice("metrics, for everybody, at http://\(configuration.metricsAddress):\(port)/metrics")
         }
-        ServiceNotifier.ready("serving clients on port \(server.port)")
+        let ports = [server.port, server.securePort].compactMap { $0.map(String.init) }
+        ServiceNotifier.ready("serving clients on port \(ports.joined(separator: " and "))")
         try await ServiceRun.untilStopped(server.failures, on: group)
         await server.close()
         try await group.shutdownGracefully()

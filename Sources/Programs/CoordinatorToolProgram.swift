@@ -46,6 +46,11 @@ enum CoordinatorToolProgram {
 
     /// What the server itself says, by the word `srvr`, which is always allowed unless it was taken off the list.
     private static func status(_ configuration: CoordinatorConfiguration) throws {
+        guard configuration.hasClientPort else {
+            throw FlagError(
+                "this coordinator has a port for TLS alone (secureClientPort): ask it with "
+                    + "`openssl s_client -connect HOST:PORT -cert CERTIFICATE -key KEY` and the word srvr")
+        }
         let host = configuration.clientAddress == "0.0.0.0" ? "127.0.0.1" : configuration.clientAddress
         guard let answer = ask(host, configuration.clientPort, "srvr"), !answer.isEmpty else {
             throw FlagError(

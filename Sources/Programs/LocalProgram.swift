@@ -111,8 +111,8 @@ private actor LocalStack {
         configuration.maximumClientConnections = 0
         let coordinator = try await CoordinatorServer.start(configuration, group: group)
         self.coordinator = coordinator
-        ports.zk = coordinator.port
-        let zk = "zk://\(ip):\(coordinator.port)"
+        ports.zk = coordinator.port ?? 0
+        let zk = "zk://\(ip):\(ports.zk)"
         try await startMaster(zk)
         for index in 0..<(flags.integer("agents") ?? 1) { try await startAgent(index, zk) }
         try await startMarathon(zk)

@@ -1,7 +1,9 @@
 """What a coordinator keeps through kills, restarts, full and damaged disks."""
 
+import os
 import resource
 import signal
+import subprocess
 import threading
 import time
 
@@ -216,6 +218,30 @@ def test_full_disk(testbed):
         assert raw.exists("/small")
         for number in range(acknowledged):
             assert len(wire.read_data(raw.get(f"/{number}").body)) == 200_000
+
+
+def test_full_file_system(testbed):
+    """The same on a file system of its own that has no room left, and then has some again."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting needs root")
+    server = testbed.new(Coordinator, settings={"preAllocSize": 4096})
+    filler = server.data / "filler"
+    mount = f"mount -t tmpfs -o size=40m tmpfs {server.data} && head -c 8M /dev/zero > {filler}"
+    server.arguments = ["unshare", "--mount", "sh", "-c", f"{mount} && exec \"$@\"", "sh", *server.arguments]
+    server.start_and_wait()
+    acknowledged = 0
+    with Wire(server.port) as raw:
+        while (answer := raw.create(f"/{acknowledged}", bytes(200_000))).error == 0:
+            acknowledged += 1
+        assert answer.error == NOT_READ_ONLY
+        assert acknowledged > 5
+        assert len(wire.read_data(raw.get("/0").body)) == 200_000
+        subprocess.run(["nsenter", "-t", str(server.process.pid), "-m", "rm", str(filler)], check=True, timeout=10)
+        wait_for(lambda: raw.create("/small").error == 0, 30, "there is room again")
+        for number in range(acknowledged):
+            assert len(wire.read_data(raw.get(f"/{number}").body)) == 200_000
+    assert "there is no room for the" in server.text()
+    assert "the disk has room again" in server.text()
 
 
 def test_large_record(testbed):

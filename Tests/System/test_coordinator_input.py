@@ -1,7 +1,11 @@
 """Configuration, four-letter words and input that no honest client sends."""
 
+import contextlib
+import os
 import random
 import re
+import resource
+import socket
 import struct
 from pathlib import Path
 
@@ -248,10 +252,63 @@ def test_unread_answers_are_limited(testbed):
         greedy.socket.sendall(wire.request(7, wire.GET, wire.text("/large") + b"\0") * 300)
         # The server has read them all, or has stopped reading, when it has answered this often.
         assert all(other.ping().error == 0 for _ in range(2000))
-        resident = int(re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{server.pid}/status").read_text())[1])
-        assert resident < 150_000
+        assert resident(server) < 150_000
         for _ in range(300):
             assert len(greedy.receive().body) > 1_000_000
+
+
+def test_ten_thousand_connections(testbed):
+    """Ten thousand clients that are silent, slow, or read nothing, are no harm to one that works, and cost little."""
+    count = 10_000
+    allow_files(count + 1000)
+    server = testbed.new(Coordinator, settings={"maxClientCnxns": 0, "tickTime": 2000})
+    server.start_and_wait(preexec_fn=lambda: allow_files(count + 1000))
+    before = resident(server)
+    with Wire(server.port, timeout=40_000) as worker, contextlib.ExitStack() as crowd:
+        worker.create("/large", bytes(100_000))
+        requests = wire.request(7, wire.GET, wire.text("/large") + b"\0") * 20
+        for number in range(count):
+            raw = crowd.enter_context(contextlib.closing(socket.create_connection((HOST, server.port))))
+            kind = number % 4
+            if kind == 1:
+                raw.sendall(wire.connect_request()[:number % 40])
+            elif kind == 2:
+                raw.sendall(wire.connect_request())
+            elif kind == 3 and number % 100 == 3:  # Asks for 2 MB and reads nothing.
+                raw.sendall(wire.connect_request() + requests)
+        for number in range(200):
+            assert worker.create(f"/work{number}").error == 0
+            assert worker.exists(f"/work{number}")
+        assert int(status(server)["connections"]) > count // 4
+        assert resident(server) - before < 400 << 10
+    with Wire(server.port) as worker:
+        wait_for(lambda: int(status(server)["connections"]) <= 2, 30, "the connections have ended")
+        assert worker.exists("/work0")
+
+
+def resident(server):
+    """KiB."""
+    return int(re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{server.pid}/status").read_text())[1])
+
+
+def allow_files(count):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < count:
+        if os.geteuid() != 0:
+            pytest.skip(f"needs {count} open files, allowed are {hard}")
+        hard = count
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, count), hard))
+
+
+def test_one_byte_at_a_time(server):
+    """A request that comes byte by byte is a request; others are served between its bytes."""
+    with Wire(server.port) as slow, Wire(server.port) as other:
+        for byte in wire.request(9, wire.CREATE, wire.create("/slow")):
+            slow.socket.sendall(bytes([byte]))
+            assert other.ping().error == 0
+        assert slow.receive().xid == 9
+        assert other.exists("/slow")
+        slow.delete("/slow")
 
 
 def test_largest_frame(server):

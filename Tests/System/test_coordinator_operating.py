@@ -139,3 +139,21 @@ def test_administrator_is_off_by_default(testbed):
     """The port of the original's server, 8080, is Marathon's: nothing listens unless it is asked for."""
     server = testbed.start(Coordinator)
     assert "/commands" not in server.text()
+
+
+def test_soft_quota(testbed):
+    """A soft quota forbids nothing; the log says once which path has outgrown it, and by how much."""
+    server = testbed.start(Coordinator)
+    client = KazooClient(f"127.0.0.1:{server.port}")
+    client.start()
+    client.create("/limited")
+    client.create("/zookeeper/quota/limited/zookeeper_limits", b"count=2,bytes=-1", makepath=True)
+    client.create("/zookeeper/quota/limited/zookeeper_stats", b"count=1,bytes=0")
+    client.create("/limited/a")
+    assert "is exceeded" not in server.text()
+    client.create("/limited/b")
+    client.create("/limited/c")
+    client.stop()
+    client.close()
+    [line] = [line for line in server.text().splitlines() if "is exceeded" in line]
+    assert "the quota of /limited is exceeded: there are 3 nodes of 0 bytes" in line

@@ -8,27 +8,29 @@ extension CoordinatorCore {
         let proof = try reader.buffer()
         switch scheme {
         case "digest" where proof != nil:
-            let identity = Identity(scheme: "digest", id: DigestScheme.id(of: proof ?? []))
+            guard let id = DigestScheme.id(of: proof ?? []) else { return refuse(client, xid) }
+            let identity = Identity(scheme: "digest", id: id)
             if identity.id == configuration.superDigest { identities[client.connection]?.insert(.superUser) }
             identities[client.connection]?.insert(identity)
         case "ip": break  // Every connection has its address from the start.
-        default:
-            answerAuthentication(client, xid, .authFailed)
-            return effects.append(.close(client.connection))
+        default: return refuse(client, xid)
         }
         answerAuthentication(client, xid, .ok)
     }
 
     func isAuthenticated(_ client: Client) -> Bool {
-        !configuration.requiresSASL || client.identities.contains { $0.scheme == "sasl" }
+        let schemes = configuration.requiredSchemes
+        return schemes.isEmpty || client.identities.contains { schemes.contains($0.scheme) }
     }
 
     /// One step of a SASL exchange; a client that fails is told so and cut off.
     mutating func login(_ xid: Int32, _ reader: inout JuteReader, _ client: Client) throws(JuteError) {
         let token = try reader.buffer() ?? []
-        guard let passwords = configuration.saslPasswords else { return refuseLogin(client, xid) }
         let connection = client.connection
-        var login = logins.removeValue(forKey: connection) ?? SASLDigest(nonce: nonce(connection), passwords: passwords)
+        guard let passwords = configuration.saslPasswords, let nonce = nonce(connection) else {
+            return refuse(client, xid)
+        }
+        var login = logins.removeValue(forKey: connection) ?? SASLDigest(nonce: nonce, passwords: passwords)
         switch login.step(token) {
         case .challenge(let challenge):
             logins[connection] = login
@@ -37,12 +39,12 @@ extension CoordinatorCore {
             identities[connection]?.insert(Identity(scheme: "sasl", id: user))
             if user == configuration.saslSuperUser { identities[connection]?.insert(.superUser) }
             answerLogin(client, xid, proof)
-        case .refused: refuseLogin(client, xid)
+        case .refused: refuse(client, xid)
         }
     }
 
-    private func nonce(_ connection: ConnectionID) -> String {
-        DigestScheme.id(of: configuration.nonceSecret + Array(":\(connection.number)".utf8)).suffix(28).description
+    private func nonce(_ connection: ConnectionID) -> String? {
+        DigestScheme.nonce(of: configuration.nonceSecret + Array(":\(connection.number)".utf8))
     }
 
     private mutating func answerLogin(_ client: Client, _ xid: Int32, _ token: [UInt8]) {
@@ -52,7 +54,7 @@ extension CoordinatorCore {
         }
     }
 
-    private mutating func refuseLogin(_ client: Client, _ xid: Int32) {
+    private mutating func refuse(_ client: Client, _ xid: Int32) {
         answerAuthentication(client, xid, .authFailed)
         effects.append(.close(client.connection))
     }

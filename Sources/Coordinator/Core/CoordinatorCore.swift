@@ -25,6 +25,8 @@ enum CoordinatorEffect: Sendable, Equatable {
     case notify([ConnectionID], [UInt8])
     /// Close the connection after what was sent to it.
     case close(ConnectionID)
+    /// What is below this path has grown beyond its soft quota, or further beyond it.
+    case overQuota(String, usage: QuotaNumbers, limits: QuotaNumbers)
 }
 
 /// A client's session; it outlives its connections.
@@ -56,8 +58,11 @@ struct CoordinatorCore: Sendable {
         var saslPasswords: [String: String]?
         /// The SASL user who is the super user (`superUser`).
         var saslSuperUser: String?
-        /// Whether a client may do nothing before it has authenticated by SASL (`sessionRequireClientSASLAuth`).
-        var requiresSASL = false
+        /// The subject of the certificate whose owner is the super user (`X509AuthenticationProvider.superUser`).
+        var certificateSuperUser: String?
+        /// A client may do nothing before it has authenticated by one of these; none asks for nothing
+        /// (`sessionRequireClientSASLAuth`, `enforce.auth.schemes`).
+        var requiredSchemes: Set<String> = []
         /// What nonces are made of: random bytes that are kept secret.
         var nonceSecret: [UInt8] = []
         /// Whether hard quotas are enforced (`enforceQuota`).
@@ -198,7 +203,20 @@ struct CoordinatorCore: Sendable {
         lastZxid += 1
         effects.append(.append(LogEntry(zxid: lastZxid, time: now.milliseconds, transaction: transaction)))
         let changes = apply(transaction, zxid: lastZxid, time: now.milliseconds)
-        for change in changes { notify(change) }
+        for change in changes {
+            notify(change)
+            noteQuota(change)
+        }
+    }
+
+    /// A soft quota forbids nothing: whoever looks after the server hears of it (ZooKeeper's guide, "Quotas").
+    private mutating func noteQuota(_ change: NodeChange) {
+        guard change.type == .created || change.type == .dataChanged, let subject = tree.quotas.nearest(change.path),
+            let limits = tree.limits(of: subject), let usage = tree.usage(of: subject)
+        else { return }
+        let isOver = { (limit: Int64, used: Int64) in limit > -1 && used > limit }
+        guard isOver(limits.count, usage.count) || isOver(limits.bytes, usage.bytes) else { return }
+        effects.append(.overQuota(subject, usage: usage, limits: limits))
     }
 
     mutating func send(_ connection: ConnectionID, capacity: Int = 128, _ record: (inout JuteWriter) -> Void) {

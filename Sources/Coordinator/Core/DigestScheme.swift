@@ -1,22 +1,24 @@
-import CGcrypt
+import COpenSSL
 import JSONText
 
 /// The scheme `digest`: a user and the hash of user and password (DigestAuthenticationProvider of ZooKeeper).
 enum DigestScheme {
-    /// `user:base64(sha1(user:password))` of `user:password`.
-    static func id(of proof: [UInt8]) -> String {
+    /// `user:base64(sha1(user:password))` of `user:password`; nil where the system's policy forbids SHA-1.
+    static func id(of proof: [UInt8]) -> String? {
         let user = proof.prefix { $0 != UInt8(ascii: ":") }
-        return String(decoding: user, as: UTF8.self) + ":" + Base64.encode(hash(proof, GCRY_MD_SHA1, length: 20))
+        return hash(proof, "SHA1").map { String(decoding: user, as: UTF8.self) + ":" + Base64.encode($0) }
     }
 
-    static func md5(_ bytes: [UInt8]) -> [UInt8] { hash(bytes, GCRY_MD_MD5, length: 16) }
+    /// Nil where the system's policy forbids MD5.
+    static func md5(_ bytes: [UInt8]) -> [UInt8]? { hash(bytes, "MD5") }
 
-    private static let isReady: Bool = gcry_check_version(nil) != nil
+    /// Text that nobody can foresee who does not know the seed.
+    static func nonce(of seed: [UInt8]) -> String? { hash(seed, "SHA256").map { Base64.encode($0) } }
 
-    private static func hash(_ bytes: [UInt8], _ algorithm: gcry_md_algos, length: Int) -> [UInt8] {
-        precondition(isReady, "libgcrypt does not start")
-        var digest = [UInt8](repeating: 0, count: length)
-        gcry_md_hash_buffer(Int32(algorithm.rawValue), &digest, bytes, bytes.count)
-        return digest
+    private static func hash(_ bytes: [UInt8], _ algorithm: String) -> [UInt8]? {
+        var digest = [UInt8](repeating: 0, count: Int(EVP_MAX_MD_SIZE))
+        var count = digest.count
+        guard EVP_Q_digest(nil, algorithm, nil, bytes, bytes.count, &digest, &count) == 1 else { return nil }
+        return Array(digest.prefix(count))
     }
 }

@@ -61,11 +61,30 @@ struct AccessControl: Sendable {
             case "ip":
                 guard IPv4Network(entry.id) != nil else { return nil }
                 resolved.append(entry)
+            case "x509" where extraSchemes.contains("x509"):
+                guard Self.isDistinguishedName(entry.id) else { return nil }
+                resolved.append(entry)
             case let scheme where extraSchemes.contains(scheme) && !entry.id.isEmpty: resolved.append(entry)
             default: return nil
             }
         }
         return resolved.isEmpty ? nil : resolved
+    }
+
+    /// Whether each part of a name is `type=value` (RFC 2253), as far as a mistake is likely.
+    private static func isDistinguishedName(_ text: String) -> Bool {
+        var parts: [String] = [""]
+        var isEscaped = false
+        for character in text {
+            let isSeparator = !isEscaped && ",+;".contains(character)
+            if isSeparator { parts.append("") } else { parts[parts.count - 1].append(character) }
+            isEscaped = !isEscaped && character == "\\"
+        }
+        return parts.allSatisfy { part in
+            let type = part.prefix { $0 != "=" }.drop { $0 == " " }
+            return !type.isEmpty && type.count < part.count
+                && type.allSatisfy { $0.isLetter || $0.isNumber || $0 == "." }
+        }
     }
 
     /// A list as somebody sees it who may read but not administer a node: without the hashes of passwords.

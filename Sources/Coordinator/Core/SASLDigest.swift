@@ -32,16 +32,17 @@ struct SASLDigest: Sendable {
             fields["nc"] == "00000001", fields["qop", default: "auth"] == "auth", let response = fields["response"]
         else { return .refused }
         let realm = fields["realm"] ?? ""
-        let secret = DigestScheme.md5(Array("\(user):\(realm):\(password)".utf8))
+        guard let secret = DigestScheme.md5(Array("\(user):\(realm):\(password)".utf8)) else { return .refused }
         var session = secret + Array(":\(nonce):\(cnonce)".utf8)
         if let authorized = fields["authzid"] { session += Array(":\(authorized)".utf8) }
-        let key = Self.hex(DigestScheme.md5(session))
-        func proof(_ method: String) -> String {
-            let target = Self.hex(DigestScheme.md5(Array("\(method):\(uri)".utf8)))
-            return Self.hex(DigestScheme.md5(Array("\(key):\(nonce):00000001:\(cnonce):auth:\(target)".utf8)))
+        func digest(_ text: String) -> String? { DigestScheme.md5(Array(text.utf8)).map(Self.hex) }
+        func proof(_ key: String, _ method: String) -> String? {
+            digest("\(method):\(uri)").flatMap { digest("\(key):\(nonce):00000001:\(cnonce):auth:\($0)") }
         }
-        guard realm == Self.realm, Self.isSame(proof("AUTHENTICATE"), response) else { return .refused }
-        return .done(Array("rspauth=\(proof(""))".utf8), user: user)
+        guard realm == Self.realm, let key = DigestScheme.md5(session).map(Self.hex),
+            let expected = proof(key, "AUTHENTICATE"), Self.isSame(expected, response), let answer = proof(key, "")
+        else { return .refused }
+        return .done(Array("rspauth=\(answer)".utf8), user: user)
     }
 
     /// Takes the same time wherever the two differ.

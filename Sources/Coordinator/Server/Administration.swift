@@ -94,8 +94,11 @@ enum AdministratorCommand: String, CaseIterable {
         case .environment: return Self.members(shell.environment)
         case .monitor: return Self.members(shell.figures)
         case .connections:
-            let all = JSON.array(shell.sortedConnections.map { Self.connection($0, shell) })
-            return [.init("connections", all), .init("secure_connections", .array([]))]
+            return [false, true].map { isSecure in
+                let all = shell.sortedConnections.filter { $0.isSecure == isSecure }
+                return .init(
+                    isSecure ? "secure_connections" : "connections", .array(all.map { Self.connection($0, shell) }))
+            }
         case .stats, .serverStats: return Self.statistics(shell)
         case .dirs:
             let sizes = shell.sizes

@@ -38,7 +38,9 @@ final class ClientConnection {
     let address: String
     let port: Int
     let establishedAt: Timestamp
-    let isSecure: Bool
+    /// What events may be written to without the channel, while it has nothing to send itself.
+    private let socket: CInt?
+    var isSecure: Bool
     var answers = Deque<Answer>()
     /// Bytes of the answers that are not handed to the channel yet.
     var queuedBytes = 0
@@ -65,6 +67,9 @@ final class ClientConnection {
         address = channel.remoteAddress?.ipAddress ?? ""
         port = channel.remoteAddress?.port ?? 0
         establishedAt = now
+        socket = try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) {
+            $0
+        }
     }
 
     func resetStatistics() {
@@ -73,6 +78,15 @@ final class ClientConnection {
 }
 
 extension ClientConnection {
+    /// The socket, and the frame that waits for it, if there is one alone and it may go there as it is.
+    func soleFrame(synced: UInt64) -> EventSender.Item? {
+        guard let socket, !isSecure, answers.count == 1, let answer = answers.first, answer.needs <= synced,
+            !answer.closes, channel.isActive,
+            let waiting = try? channel.syncOptions?.getOption(.bufferedWritableBytes), waiting == 0
+        else { return nil }
+        return EventSender.Item(socket: socket, frame: answer.frame)
+    }
+
     /// Takes note of a request for what operators see of this connection.
     func note(request frame: [UInt8]) {
         var reader = JuteReader(frame)

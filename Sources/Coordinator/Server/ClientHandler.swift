@@ -1,4 +1,5 @@
 import NIOCore
+import TransportSecurity
 import ZooKeeperProtocol
 
 /// Takes a client's bytes apart into frames. The first four bytes may be a four-letter word instead.
@@ -12,6 +13,7 @@ final class ClientHandler: ChannelInboundHandler {
     private let shell: CoordinatorShell
     private let maximumFrame: Int
     private let isSecure: Bool
+    private var identities: Set<Identity> = []
     private var id: ConnectionID?
     private var pending = ByteBuffer()
     private var isFirst = true
@@ -37,6 +39,13 @@ final class ClientHandler: ChannelInboundHandler {
         shell.flush()
     }
 
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if let established = event as? TLSEstablished, let id {
+            identities = shell.secured(id, by: established.peer)
+        }
+        context.fireUserInboundEventTriggered(event)
+    }
+
     func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -60,7 +69,7 @@ final class ClientHandler: ChannelInboundHandler {
             let frame = pending.readBytes(length: Int(length)) ?? []
             let first = isFirst
             isFirst = false
-            shell.received(id, frame, isFirst: first, identities: [])
+            shell.received(id, frame, isFirst: first, identities: identities)
             if isClogged(id, context) { return }
         }
         if pending.readableBytes == 0 { pending.clear() } else { pending.discardReadBytes() }

@@ -1,4 +1,5 @@
 import ServiceKit
+import TransportSecurity
 
 /// A zoo.cfg (org.apache.zookeeper.server.quorum.QuorumPeerConfig) as far as a standalone server uses it.
 public struct CoordinatorConfiguration: Sendable {
@@ -7,6 +8,15 @@ public struct CoordinatorConfiguration: Sendable {
     public var logDirectory: String
     public var clientAddress = "0.0.0.0"
     public var clientPort = 2181
+    /// Whether `clientPort` is open: it is not where only a port for TLS is asked for.
+    public private(set) var hasClientPort = true
+    /// Keys and certificates of what TLS there is; nil without TLS.
+    public private(set) var transportSecurity: TLSSettings?
+    /// The port that speaks TLS alone (`secureClientPort`).
+    public var securePort: Int? { security.port }
+    public var secureAddress: String { security.address ?? "0.0.0.0" }
+    /// Whether `clientPort` speaks TLS as well.
+    var isUnified: Bool { security.isUnified }
     /// Milliseconds.
     public var tickTime: Int32 = 3000
     public var minimumSessionTimeout: Int32?
@@ -38,6 +48,10 @@ public struct CoordinatorConfiguration: Sendable {
     private var servers: [String] = []
     private var adminIsEnabled: Bool?
     private var metricsProvider = ""
+    private var security = SecurityConfiguration()
+    private var namesClientPort = false
+    private var enforcesAuthentication = false
+    private var enforcedSchemes: [String] = []
 
     public init(dataDirectory: String) {
         self.dataDirectory = dataDirectory
@@ -72,11 +86,9 @@ public struct CoordinatorConfiguration: Sendable {
                     + "(\(core.maximumSessionTimeout) ms): by default they are 2 and 20 times tickTime")
         }
         try readServerID()
-        if decisions.requiresSASL, decisions.saslPasswords == nil {
-            throw FlagError(
-                "\(path): sessionRequireClientSASLAuth needs users: java.security.auth.login.config=FILE names a login "
-                    + "configuration")
-        }
+        transportSecurity = try security.settings(path)
+        hasClientPort = namesClientPort || security.port == nil
+        try settleAuthentication(path)
         settle()
     }
 
@@ -85,7 +97,9 @@ public struct CoordinatorConfiguration: Sendable {
         let milliseconds = 1...86_400_000
         switch key {
         case "dataDir": dataDirectory = value
-        case "clientPort": clientPort = try setting.number(0...65535)
+        case "clientPort":
+            clientPort = try setting.number(0...65535)
+            namesClientPort = true
         case "clientPortAddress": clientAddress = value
         case "tickTime": tickTime = Int32(try setting.number(1...3_600_000))
         case "minSessionTimeout":
@@ -105,6 +119,7 @@ public struct CoordinatorConfiguration: Sendable {
         case let key where key.hasPrefix("server."): servers.append(key)
         default:
             if try setPolicy(setting) { return }
+            if try security.set(setting) { return }
             if try setAuthentication(setting) { return }
             if try !setOperating(setting) { unknownKeys.append(key) }
         }
@@ -115,24 +130,52 @@ public struct CoordinatorConfiguration: Sendable {
         switch setting.key {
         case "DigestAuthenticationProvider.superDigest": decisions.superDigest = setting.value
         case "superUser": decisions.saslSuperUser = setting.value
-        case "sessionRequireClientSASLAuth": decisions.requiresSASL = try setting.bool()
+        case "sessionRequireClientSASLAuth":
+            if try setting.bool() { decisions.requiredSchemes.insert("sasl") }
+        case "enforce.auth.enabled": enforcesAuthentication = try setting.bool()
+        case "enforce.auth.schemes":
+            enforcedSchemes = setting.value.split(separator: ",").map { SmallFile.trimmed(String($0)) }
         case "java.security.auth.login.config":
             decisions.saslPasswords = try LoginConfiguration.passwords(setting.value)
+        case "X509AuthenticationProvider.superUser": decisions.certificateSuperUser = setting.value
         case let key where key.hasPrefix("authProvider."):
+            if setting.value.hasSuffix(".X509AuthenticationProvider") { break }
             guard setting.value.hasSuffix("SASLAuthenticationProvider") else {
                 throw FlagError("\(setting.path): \(key)=\(setting.value) is no provider that this version has")
             }
             decisions.access.extraSchemes.insert("sasl")
         case "requireClientAuthScheme", "jaasLoginRenew", "DigestAuthenticationProvider.enabled": break
-        case let key
-        where ["secureClientPort", "ssl.", "sslQuorum", "enforce.auth.", "quorum.auth.", "client.portUnification"]
-            .contains(where: key.hasPrefix):
-            throw FlagError(
-                "\(setting.path): \(key) is not supported by this version: leave it out, and put what it protects "
-                    + "behind a TLS proxy or on a private network")
         default: return false
         }
         return true
+    }
+
+    /// What is asked of clients must be something that they can do here.
+    private mutating func settleAuthentication(_ path: String) throws(FlagError) {
+        if transportSecurity != nil { decisions.access.extraSchemes.insert("x509") }
+        if enforcesAuthentication {
+            guard !enforcedSchemes.isEmpty else {
+                throw FlagError("\(path): enforce.auth.enabled needs enforce.auth.schemes, of digest, sasl and x509")
+            }
+            decisions.requiredSchemes.formUnion(enforcedSchemes)
+        }
+        for scheme in decisions.requiredSchemes.sorted() {
+            switch scheme {
+            case "digest": break
+            case "sasl" where decisions.saslPasswords == nil:
+                throw FlagError(
+                    "\(path): sessionRequireClientSASLAuth needs users: java.security.auth.login.config=FILE names a "
+                        + "login configuration")
+            case "sasl": break
+            case "x509":
+                guard let security = transportSecurity, security.peerCertificate != .none else {
+                    throw FlagError(
+                        "\(path): enforce.auth.schemes=x509 needs a secureClientPort that asks for certificates")
+                }
+            default:
+                throw FlagError("\(path): enforce.auth.schemes: \(scheme) is none of digest, sasl and x509")
+            }
+        }
     }
 
     /// Keys of what clients may do; false for another one.

@@ -3,11 +3,13 @@ import Logging
 import NIOCore
 import NIOPosix
 import ServiceKit
+import TransportSecurity
 import ZooKeeperProtocol
 
 /// A standalone coordinator on its client port. Everything but file access happens on one event loop.
 public final class CoordinatorServer: Sendable {
-    private let channel: any Channel
+    private let channels: [any Channel]
+    private let listener: NIOLoopBound<ClientListener>
     private let shell: NIOLoopBound<CoordinatorShell>
     private let locks: [DirectoryLock]
     private let pages: [HTTPServer]
@@ -15,20 +17,28 @@ public final class CoordinatorServer: Sendable {
     /// Ends when the log can no longer be written: the service must not go on.
     public let failures: AsyncStream<String>
 
-    public var port: Int { channel.localAddress?.port ?? 0 }
+    /// The client port; nil where there is only one for TLS.
+    public let port: Int?
+
+    /// The port for TLS alone; nil where there is none.
+    public let securePort: Int?
 
     /// The port of the administrator's server, and that of the metrics; nil where there is none.
     public let adminPort: Int?
     public let metricsPort: Int?
 
     private init(
-        channel: any Channel, shell: NIOLoopBound<CoordinatorShell>, locks: [DirectoryLock],
+        plain: (any Channel)?, secure: (any Channel)?, listener: NIOLoopBound<ClientListener>,
+        shell: NIOLoopBound<CoordinatorShell>, locks: [DirectoryLock],
         admin: HTTPServer?, metrics: HTTPServer?, failures: AsyncStream<String>
     ) {
         pages = [admin, metrics].compactMap { $0 }
         adminPort = admin?.port
         metricsPort = metrics?.port
-        self.channel = channel
+        channels = [plain, secure].compactMap { $0 }
+        port = plain?.localAddress?.port
+        securePort = secure?.localAddress?.port
+        self.listener = listener
         self.locks = locks
         self.shell = shell
         self.failures = failures
@@ -62,19 +72,21 @@ public final class CoordinatorServer: Sendable {
             shell.start()
             return NIOLoopBound(shell, eventLoop: eventLoop)
         }.get()
-        let channel: any Channel
-        do {
-            channel = try await listen(configuration, shell, eventLoop)
-        } catch {
-            throw LogError(
-                description: "cannot listen on \(configuration.clientAddress):\(configuration.clientPort): \(error)")
+        let listener = try await listener(configuration, shell, eventLoop)
+        var secure: (any Channel)?
+        if let port = configuration.securePort {
+            secure = try await listen(configuration.secureAddress, port, listener, isSecure: true)
         }
+        let plain =
+            configuration.hasClientPort
+            ? try await listen(configuration.clientAddress, configuration.clientPort, listener, isSecure: false) : nil
         let admin = try await pages(
             .commands, configuration.adminAddress, configuration.adminPort, shell, eventLoop)
         let metrics = try await pages(
             .metrics, configuration.metricsAddress, configuration.metricsPort, shell, eventLoop)
         return CoordinatorServer(
-            channel: channel, shell: shell, locks: locks, admin: admin, metrics: metrics, failures: failures)
+            plain: plain, secure: secure, listener: listener, shell: shell, locks: locks, admin: admin,
+            metrics: metrics, failures: failures)
     }
 
     private static func pages(
@@ -87,27 +99,46 @@ public final class CoordinatorServer: Sendable {
             service: Administration(purpose, shell, eventLoop))
     }
 
-    private static func listen(
+    private static func listener(
         _ configuration: CoordinatorConfiguration, _ shell: NIOLoopBound<CoordinatorShell>, _ eventLoop: any EventLoop
+    ) async throws -> NIOLoopBound<ClientListener> {
+        let security = try configuration.transportSecurity.map { settings in
+            (settings, settings.stamps, try TLSContext(server: settings))
+        }
+        return try await eventLoop.submit {
+            let listener = ClientListener(shell: shell.value, configuration: configuration, eventLoop: eventLoop)
+            if let (settings, stamps, context) = security { listener.use(context, of: settings, stamps: stamps) }
+            return NIOLoopBound(listener, eventLoop: eventLoop)
+        }.get()
+    }
+
+    private static func listen(
+        _ host: String, _ port: Int, _ listener: NIOLoopBound<ClientListener>, isSecure: Bool
     ) async throws -> any Channel {
-        try await ServerBootstrap(group: eventLoop)
-            .serverChannelOption(.backlog, value: 1024)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(
-                        ClientHandler(shell: shell.value, maximumFrame: configuration.maximumFrame))
+        do {
+            return try await ServerBootstrap(group: listener.eventLoop)
+                .serverChannelOption(.backlog, value: 1024)
+                .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+                .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+                .childChannelInitializer { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        try listener.value.welcome(channel, isSecure: isSecure)
+                    }
                 }
-            }
-            .bind(host: configuration.clientAddress, port: configuration.clientPort).get()
+                .bind(host: host, port: port).get()
+        } catch {
+            throw LogError(description: "cannot listen on \(host):\(port): \(error)")
+        }
     }
 
     /// Closes the port and the connections; sessions go on with the next start.
     public func close() async {
         for server in pages { await server.close() }
-        try? await channel.close().get()  // An error means that it is closed already.
-        let threads = try? await channel.eventLoop.submit { [shell] in shell.value.stop() }.get()
+        for channel in channels { try? await channel.close().get() }  // An error means that it is closed already.
+        let threads = try? await shell.eventLoop.submit { [shell, listener] in
+            listener.value.stop()
+            return shell.value.stop()
+        }.get()
         for pool in threads ?? [] { try? await pool.shutdownGracefully() }  // A stopped pool needs nothing.
     }
 

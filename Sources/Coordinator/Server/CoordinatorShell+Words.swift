@@ -138,7 +138,8 @@ extension CoordinatorShell {
     var settings: [(String, String)] {
         let limits = configuration.core
         return [
-            ("clientPort", "\(configuration.clientPort)"), ("secureClientPort", "-1"),
+            ("clientPort", configuration.hasClientPort ? "\(configuration.clientPort)" : "-1"),
+            ("secureClientPort", "\(configuration.securePort ?? -1)"),
             ("dataDir", "\(configuration.dataDirectory)/coordinator"), ("dataDirSize", "\(sizes.data)"),
             ("dataLogDir", "\(configuration.logDirectory)/coordinator"), ("dataLogSize", "\(sizes.log)"),
             ("tickTime", "\(configuration.tickTime)"),

@@ -3,6 +3,7 @@ import Logging
 import NIOCore
 import NIOPosix
 import ServiceKit
+import TransportSecurity
 import ZooKeeperProtocol
 
 /// Carries out what the core decides: answers wait here until what they tell of is on disk. Confined to its event
@@ -34,6 +35,8 @@ final class CoordinatorShell {
     private var blocked: [ClientConnection] = []
     private var backlog = Deque<ClientConnection>()
     private var isDraining = false
+    /// When each path's quota was last warned of.
+    private var quotaWarnings: [String: Timestamp] = [:]
     private var clogged: [ConnectionID: ClientConnection] = [:]
     /// Writes that are not on disk yet.
     var outstanding: Int { Int(log.appended - log.synced) }
@@ -93,6 +96,15 @@ final class CoordinatorShell {
         return id
     }
 
+    /// A connection is encrypted; who its client is by that.
+    func secured(_ id: ConnectionID, by certificate: DistinguishedName?) -> Set<Identity> {
+        connections[id]?.isSecure = true
+        guard let name = certificate?.description else { return [] }
+        var identities: Set<Identity> = [Identity(scheme: "x509", id: name)]
+        if name == core.configuration.certificateSuperUser { identities.insert(Identity(scheme: "super", id: name)) }
+        return identities
+    }
+
     func received(_ id: ConnectionID, _ frame: [UInt8], isFirst: Bool, identities: Set<Identity>) {
         guard let connection = connections[id] else { return }
         statistics.received += 1
@@ -134,8 +146,21 @@ final class CoordinatorShell {
             case .send(let id, let frame): queue(id, frame, now, isReply: true)
             case .notify(let ids, let frame): for id in ids { queue(id, frame, now, isReply: false) }
             case .close(let id): queue(id, [], now, isReply: false, closes: true)
+            case .overQuota(let path, let usage, let limits): warn(path, usage, limits, now)
             }
         }
+    }
+
+    /// Once a minute of each path.
+    private func warn(_ path: String, _ usage: QuotaNumbers, _ limits: QuotaNumbers, _ now: Timestamp) {
+        if let last = quotaWarnings[path], now < last + .seconds(60) { return }
+        quotaWarnings = quotaWarnings.filter { now < $0.value + .seconds(60) }
+        quotaWarnings[path] = now
+        logger.warning(
+            """
+            the quota of \(path) is exceeded: there are \(usage.count) nodes of \(usage.bytes) bytes below it, \
+            allowed are count=\(limits.count),bytes=\(limits.bytes) (-1 is no limit)
+            """)
     }
 
     /// Without its log a coordinator can promise nothing: no answer leaves any more.
@@ -206,23 +231,50 @@ extension CoordinatorShell {
     /// Tells watchers, some at a time.
     private func drain() {
         guard !isDraining else { return }
-        for _ in 0..<Self.eventsAtOnce {
-            guard let connection = backlog.first else { return }
-            // The rest waits for the disk as well: what came later is synced later.
-            if let first = connection.answers.first, first.needs > log.synced { return }
+        var due: [ClientConnection] = []
+        // The rest waits for the disk as well: what came later is synced later.
+        while due.count < Self.eventsAtOnce, let connection = backlog.first,
+            (connection.answers.first?.needs ?? 0) <= log.synced
+        {
             backlog.removeFirst()
             connection.isBacklogged = false
-            send(connection)
+            due.append(connection)
+        }
+        sendTogether(due)
+        for connection in due {
             guard let last = connection.answers.last, last.needs > log.synced else { continue }
             connection.isBacklogged = true
             backlog.append(connection)
         }
-        guard !backlog.isEmpty else { return }
+        guard let next = backlog.first, (next.answers.first?.needs ?? 0) <= log.synced else { return }
         isDraining = true
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         eventLoop.execute {
             bound.value.isDraining = false
             bound.value.drain()
+        }
+    }
+
+    /// One event for many goes out on several processors; the rest by each connection's channel.
+    private func sendTogether(_ due: [ClientConnection]) {
+        var items: [EventSender.Item] = []
+        var receivers: [ClientConnection] = []
+        for connection in due {
+            if let item = connection.soleFrame(synced: log.synced) {
+                items.append(item)
+                receivers.append(connection)
+            } else {
+                send(connection)
+            }
+        }
+        EventSender.send(&items)
+        let now = clock.now
+        for (item, connection) in zip(items, receivers) {
+            let answer = connection.answers.removeFirst()
+            connection.queuedBytes -= item.frame.count
+            account(answer, connection, now)
+            guard item.sent < item.frame.count else { continue }
+            connection.channel.writeAndFlush(ByteBuffer(bytes: item.frame.dropFirst(item.sent)), promise: nil)
         }
     }
 

@@ -8,7 +8,7 @@ import ZooKeeperProtocol
 /// Requests of every kind, damaged in every way. `CASES=1000000` plays as many for each seed.
 @Suite("Damaged requests")
 struct RequestFuzzTests {
-    private static let cases = ProcessInfo.processInfo.environment["CASES"].flatMap { Int($0) } ?? 20_000
+    private static let cases = ProcessInfo.processInfo.environment["CASES"].flatMap { Int($0) } ?? 50_000
 
     /// A whole request of each operation.
     private static let requests: [[UInt8]] = {

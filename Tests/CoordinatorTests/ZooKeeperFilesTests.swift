@@ -48,7 +48,7 @@ struct ZooKeeperFilesTests {
     }
 
     /// A snapshot with nodes of these paths.
-    private func snapshot(_ paths: [String]) -> [UInt8] {
+    static func snapshot(_ paths: [String]) -> [UInt8] {
         var writer = JuteWriter()
         writer.int(0x5a4b_534e)
         writer.int(2)
@@ -78,7 +78,7 @@ struct ZooKeeperFilesTests {
     @Test(
         "A log that was written while the snapshot was taken ends in the same tree, whatever the snapshot has already")
     func fuzzySnapshot() throws {
-        try write("snapshot.a", snapshot(["/n", "/n/child", "/kept"]))
+        try write("snapshot.a", Self.snapshot(["/n", "/n/child", "/kept"]))
         let deletion = record(12, 2) { $0.string("/n") }
         try write(
             "log.b",
@@ -96,8 +96,8 @@ struct ZooKeeperFilesTests {
 
     @Test("A damaged snapshot is passed over for an older one, and a torn record ends the newest log")
     func damage() throws {
-        try write("snapshot.5", snapshot(["/old"]))
-        try write("snapshot.9", snapshot(["/new"]).dropLast(20))
+        try write("snapshot.5", Self.snapshot(["/old"]))
+        try write("snapshot.9", Self.snapshot(["/new"]).dropLast(20))
         let whole = log([creation(6, "/a", parentVersion: 2), creation(7, "/b", parentVersion: 3)])
         try write("log.6", Array(whole.dropLast(103)))
         let files = try read()

@@ -15,6 +15,8 @@ final class CoordinatorShell {
     private static let maximumBacklog = 64 << 20
     /// How many watchers hear of a change before other clients have their turn.
     private static let eventsAtOnce = 256
+    /// For as long the loop looks at its sockets between.
+    private static let eventsPause = TimeAmount.microseconds(50)
     /// What a client has to read the last answer before its connection closes.
     private static let closingTime = TimeAmount.seconds(5)
 
@@ -249,7 +251,8 @@ extension CoordinatorShell {
         guard let next = backlog.first, (next.answers.first?.needs ?? 0) <= log.synced else { return }
         isDraining = true
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
-        eventLoop.execute {
+        // A task that is due at once would come before the sockets.
+        eventLoop.scheduleTask(in: Self.eventsPause) {
             bound.value.isDraining = false
             bound.value.drain()
         }

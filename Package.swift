@@ -49,7 +49,7 @@ let package = Package(
         library("MesosProtocol", ["JSONText"], exclude: ["Schema"]),
         library("Libprocess", ["MesosProtocol", "HTTPKit", nioCore, nioPosix, nioHTTP1]),
         library("ZooKeeperProtocol", []),
-        library("ZooKeeperClient", ["ZooKeeperProtocol", nioCore, nioPosix, logging]),
+        library("ZooKeeperClient", ["ZooKeeperProtocol", "ServiceKit", nioCore, nioPosix, logging, collections]),
         library(
             "Coordinator",
             [
@@ -104,7 +104,9 @@ let package = Package(
         test("MesosProtocolTests", ["MesosProtocol", "JSONText", "ServiceKit"]),
         test("LibprocessTests", ["Libprocess", "MesosProtocol", "HTTPKit", nioCore, nioPosix, nioHTTP1]),
         test("ZooKeeperProtocolTests", ["ZooKeeperProtocol", "ServiceKit"]),
-        test("ZooKeeperClientTests", ["ZooKeeperClient"]),
+        test(
+            "ZooKeeperClientTests",
+            ["ZooKeeperClient", "ZooKeeperProtocol", "Coordinator", "ServiceKit", nioCore, nioPosix, subprocess]),
         test("CoordinatorTests", ["Coordinator", "ZooKeeperProtocol", "ServiceKit"]),
         test("ResourcesTests", ["Resources", "MesosProtocol", "JSONText"]),
         test("AllocatorTests", ["Allocator", "Resources", "MesosProtocol", "ServiceKit"]),

@@ -106,7 +106,7 @@ let package = Package(
         test("ZooKeeperProtocolTests", ["ZooKeeperProtocol", "ServiceKit"]),
         test(
             "ZooKeeperClientTests",
-            ["ZooKeeperClient", "ZooKeeperProtocol", "Coordinator", "ServiceKit", nioCore, nioPosix, subprocess]),
+            ["ZooKeeperClient", "ZooKeeperProtocol", "Coordinator", "ServiceKit", nioCore, nioPosix]),
         test("CoordinatorTests", ["Coordinator", "ZooKeeperProtocol", "ServiceKit"]),
         test("ResourcesTests", ["Resources", "MesosProtocol", "JSONText"]),
         test("AllocatorTests", ["Allocator", "Resources", "MesosProtocol", "ServiceKit"]),

@@ -116,7 +116,9 @@ public actor MasterService {
             leader = nil
             if core != nil { fail("lost leadership: no master is registered at \(path)") }
         case .leading(let node), .following(let node):
-            guard let master = try? Mesos.MasterInfo(jsonText: String(decoding: node.data, as: UTF8.self)) else { return }
+            guard let master = try? Mesos.MasterInfo(jsonText: String(decoding: node.data, as: UTF8.self)) else {
+                return
+            }
             leader = master
             if case .leading = standing {
                 do {

@@ -34,7 +34,7 @@ public actor ZooKeeperClient {
     /// The list of every node that this client makes, if not told otherwise.
     nonisolated let acl: [ACL]
     private let clock = WallClock()
-    private var core: ClientCore
+    private(set) var core: ClientCore
     var reported = ConnectionReport()
     /// Set with the wish to close: what breaks from then on is no news.
     private(set) var isClosing = false

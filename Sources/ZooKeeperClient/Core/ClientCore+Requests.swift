@@ -138,7 +138,8 @@ extension ClientCore {
             proofs.remove(at: answeredProofs)
             effects.append(.answer(waiter, .failure(.authFailed)))
         } else {
-            effects.append(.report(.refused, "\(server) refuses the scheme \(proofs[answeredProofs].credentials.scheme)"))
+            effects.append(
+                .report(.refused, "\(server) refuses the scheme \(proofs[answeredProofs].credentials.scheme)"))
             answeredProofs += 1
         }
     }

@@ -50,7 +50,7 @@ let package = Package(
         library("MesosProtocol", ["JSONText"], exclude: ["Schema"]),
         library("Libprocess", ["MesosProtocol", "HTTPKit", nioCore, nioPosix, nioHTTP1]),
         library("ZooKeeperProtocol", []),
-        library("ZooKeeperClient", ["ZooKeeperProtocol", nioCore, nioPosix, logging]),
+        library("ZooKeeperClient", ["ZooKeeperProtocol", "ServiceKit", nioCore, nioPosix, logging, collections]),
         library(
             "Coordinator",
             [
@@ -105,8 +105,10 @@ let package = Package(
         test("MesosProtocolTests", ["MesosProtocol", "JSONText", "ServiceKit"]),
         test("LibprocessTests", ["Libprocess", "MesosProtocol", "HTTPKit", nioCore, nioPosix, nioHTTP1]),
         test("ZooKeeperProtocolTests", ["ZooKeeperProtocol", "ServiceKit"]),
-        test("ZooKeeperClientTests", ["ZooKeeperClient"]),
         test("TransportSecurityTests", ["TransportSecurity"]),
+        test(
+            "ZooKeeperClientTests",
+            ["ZooKeeperClient", "ZooKeeperProtocol", "Coordinator", "ServiceKit", nioCore, nioPosix]),
         test("CoordinatorTests", ["Coordinator", "ZooKeeperProtocol", "ServiceKit"]),
         test("ResourcesTests", ["Resources", "MesosProtocol", "JSONText"]),
         test("AllocatorTests", ["Allocator", "Resources", "MesosProtocol", "ServiceKit"]),

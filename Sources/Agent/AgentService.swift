@@ -190,19 +190,14 @@ public actor AgentService {
         background += [
             Task { await client.start() },
             Task { [self] in
-                for await members in client.childrenUpdates(address.path) {
-                    await detected(members, in: address.path, client)
-                }
+                for await leader in client.leaderUpdates(in: address.path, mark: "json.info_") { detected(leader) }
             },
         ]
     }
 
-    private func detected(_ members: [String], in path: String, _ client: ZooKeeperClient) async {
-        guard let name = ZooKeeperClient.leader(of: members, prefix: "json.info_") else { return leads(nil) }
-        let node = path == "/" ? "/\(name)" : "\(path)/\(name)"
-        guard let data = await client.existingData(node),  // A leader that just went: the next change tells.
-            let master = try? Mesos.MasterInfo(jsonText: String(decoding: data, as: UTF8.self))
-        else { return }
+    private func detected(_ leader: Leader?) {
+        guard let leader else { return leads(nil) }
+        guard let master = try? Mesos.MasterInfo(jsonText: String(decoding: leader.data, as: UTF8.self)) else { return }
         leads(master)
     }
 

@@ -40,8 +40,6 @@ public actor MarathonService {
     private var subscription: Task<Void, any Error>?
     /// The leading master's web page, once it was heard of.
     private(set) var masterURL: String?
-    private var membership: String?
-    private var lastMembers: [String]?
     /// Set from the moment this Marathon takes office.
     private var isLeading = false
     private var isConnected = false { didSet { tellStatus() } }
@@ -102,22 +100,16 @@ public actor MarathonService {
         let path = zk.path == "/" ? "/leader-curator" : "\(zk.path)/leader-curator"
         let prefix = "_c_\(UUIDText.random())-latch-"
         let data = Array(ownAddress.utf8)
-        background += [
+        background.append(
             Task { [self] in
-                for await name in client.membership(in: path, prefix: prefix, data: data) {
-                    await joined(as: name, in: path, client)
+                for await standing in client.standings(in: path, prefix: prefix, mark: "-latch-", data: data) {
+                    await stand(standing, client)
                 }
-            },
-            Task { [self] in
-                for await members in client.childrenUpdates(path) { await elected(members, in: path, client) }
-            },
-        ]
+            })
     }
 
     private func sessionChanged(_ state: ZooKeeperClient.SessionState) {
         if case .connected = state { isConnected = true } else { isConnected = false }
-        guard state == .expired, flags.bool("ha"), core != nil else { return }
-        fail("lost leadership: the ZooKeeper session expired", status: 103)
     }
 
     /// Tells systemd that this Marathon serves, and from now on what it is at.
@@ -140,24 +132,17 @@ public actor MarathonService {
         return leader.map { "following \($0)" } ?? "waiting for a leader"
     }
 
-    /// The members may have been seen before it was known which of them is this Marathon.
-    private func joined(as name: String, in path: String, _ client: ZooKeeperClient) async {
-        membership = name
-        if let lastMembers { await elected(lastMembers, in: path, client) }
-    }
-
-    private func elected(_ members: [String], in path: String, _ client: ZooKeeperClient) async {
-        lastMembers = members
-        guard let name = ZooKeeperClient.leader(of: members, prefix: "-latch-") else {
-            leader = nil
-            return
-        }
-        guard let data = await client.existingData("\(path)/\(name)") else { return }  // Gone: the next change tells.
-        leader = String(decoding: data, as: UTF8.self)
-        if name == membership {
+    private func stand(_ standing: Standing, _ client: ZooKeeperClient) async {
+        switch standing {
+        case .expired:
+            if core != nil { fail("lost leadership: the ZooKeeper session expired", status: 103) }
+        case .vacant: leader = nil
+        case .leading(let node):
+            leader = String(decoding: node.data, as: UTF8.self)
             if core == nil, !isLeading { await lead(client) }
-        } else if core != nil {
-            fail("lost leadership to \(leader ?? "")", status: 103)
+        case .following(let node):
+            leader = String(decoding: node.data, as: UTF8.self)
+            if core != nil { fail("lost leadership to \(leader ?? "")", status: 103) }
         }
     }
 

@@ -22,11 +22,9 @@ actor MasterDetector {
         guard text.hasPrefix("zk://") else { return try Self.fixed(text) }
         let address = try ZooKeeperAddress(parsing: text)
         let client = await connected(address)
-        for await members in client.childrenUpdates(address.path) {
-            guard let name = ZooKeeperClient.leader(of: members, prefix: "json.info_") else { continue }
-            let node = address.path == "/" ? "/\(name)" : "\(address.path)/\(name)"
-            guard let data = await client.existingData(node),  // A leader that just went: the next change tells.
-                let master = try? Mesos.MasterInfo(jsonText: String(decoding: data, as: UTF8.self))
+        for await leader in client.leaderUpdates(in: address.path, mark: "json.info_") {
+            guard let leader,
+                let master = try? Mesos.MasterInfo(jsonText: String(decoding: leader.data, as: UTF8.self))
             else { continue }
             let host = master.address?.ip ?? master.hostname ?? ""
             return (host, Int(master.port))

@@ -100,51 +100,37 @@ public actor MasterService {
         elections = [
             Task { await client.start() },
             Task { [self] in
-                for await name in client.membership(in: address.path, prefix: "json.info_", data: data) {
-                    joined(as: name)
+                for await standing in client.standings(in: address.path, prefix: "json.info_", data: data) {
+                    stand(standing, at: address.path)
                 }
-            },
-            Task { [self] in
-                for await members in client.childrenUpdates(address.path) {
-                    await elected(members, in: address.path, client)
-                }
-            },
-            Task { [self] in
-                for await state in await client.states() where state == .expired { sessionExpired() }
             },
         ]
     }
 
-    private var membership: String?
-
-    private func joined(as name: String) { membership = name }
-
-    private func elected(_ members: [String], in path: String, _ client: ZooKeeperClient) async {
-        guard let name = ZooKeeperClient.leader(of: members, prefix: "json.info_") else {
+    private func stand(_ standing: Standing, at path: String) {
+        switch standing {
+        case .expired:
+            leader = nil
+            if core != nil { fail("lost leadership: the ZooKeeper session expired") }
+        case .vacant:
             leader = nil
             if core != nil { fail("lost leadership: no master is registered at \(path)") }
-            return
-        }
-        let node = path == "/" ? "/\(name)" : "\(path)/\(name)"
-        guard let data = await client.existingData(node),  // A leader that just went: the next change tells.
-            let master = try? Mesos.MasterInfo(jsonText: String(decoding: data, as: UTF8.self))
-        else { return }
-        leader = master
-        if master.id == info.id {
-            do {
-                if core == nil { try lead() }
-            } catch {
-                fail("cannot lead: \(error)")
+        case .leading(let node), .following(let node):
+            guard let master = try? Mesos.MasterInfo(jsonText: String(decoding: node.data, as: UTF8.self)) else {
+                return
             }
-        } else if core != nil {
-            fail("lost leadership to \(master.pid ?? master.id)")
+            leader = master
+            if case .leading = standing {
+                do {
+                    if core == nil { try lead() }
+                } catch {
+                    fail("cannot lead: \(error)")
+                }
+            } else if core != nil {
+                fail("lost leadership to \(master.pid ?? master.id)")
+            }
+            ServiceNotifier.status(core == nil ? "follower of \(master.pid ?? "")" : "leader")
         }
-        ServiceNotifier.status(core == nil ? "follower of \(master.pid ?? "")" : "leader")
-    }
-
-    private func sessionExpired() {
-        leader = nil
-        if core != nil { fail("lost leadership: the ZooKeeper session expired") }
     }
 
     /// A leader that lost its office stops; its supervisor starts it as a follower. The program says why it ends.

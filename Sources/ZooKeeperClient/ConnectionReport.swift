@@ -1,6 +1,3 @@
-import Logging
-import ZooKeeperProtocol
-
 /// What the log says of a client's connection: each change once, however many attempts there are in between.
 struct ConnectionReport: Sendable {
     enum News: Sendable, Equatable {
@@ -9,12 +6,13 @@ struct ConnectionReport: Sendable {
         case expired
         /// No server takes the connection.
         case unreachable
+        /// A server does not believe who the client says that it is.
+        case refused
+        /// A server's bytes are none of the protocol's.
+        case nonsense
     }
 
     private var last: News?
-
-    /// Whether the last news was the end of the session, after which a server closes the connection as well.
-    var isOfExpiry: Bool { last == .expired }
 
     /// Whether this is a change.
     mutating func isNew(_ news: News) -> Bool {
@@ -25,15 +23,15 @@ struct ConnectionReport: Sendable {
 
 extension ZooKeeperClient {
     /// Logs a change; `detail` is a server, a session or a reason.
-    func report(_ news: ConnectionReport.News, _ detail: @autoclosure () -> String) {
+    func report(_ news: ConnectionReport.News, _ detail: String) {
         guard !isClosing, reported.isNew(news) else { return }
         switch news {
-        case .connected: logger.info("connected to ZooKeeper: \(detail())")
-        case .lost: logger.warning("the connection to ZooKeeper is lost: \(detail())")
-        case .expired: logger.warning("the ZooKeeper session expired: \(detail())")
-        case .unreachable: logger.warning("cannot connect to ZooKeeper, trying on: \(detail())")
+        case .connected: logger.info("connected to ZooKeeper: \(detail)")
+        case .lost: logger.warning("the connection to ZooKeeper is lost: \(detail)")
+        case .expired: logger.warning("the ZooKeeper session expired: \(detail)")
+        case .unreachable: logger.warning("cannot connect to ZooKeeper, trying on: \(detail)")
+        case .refused: logger.error("ZooKeeper does not take the credentials: \(detail)")
+        case .nonsense: logger.warning("ZooKeeper's answer cannot be read: \(detail)")
         }
     }
-
-    var sessionName: String { "session 0x" + String(UInt64(bitPattern: session.sessionID), radix: 16) }
 }

@@ -59,6 +59,8 @@ public enum ZooKeeperErrorCode: Int32, Sendable, Error {
     case sessionExpired = -112
     case invalidACL = -114
     case authFailed = -115
+    /// The client was closed; no server says this.
+    case closing = -116
     case sessionMoved = -118
     case notReadOnly = -119
     case noWatcher = -121

@@ -50,7 +50,9 @@ let package = Package(
         library("MesosProtocol", ["JSONText"], exclude: ["Schema"]),
         library("Libprocess", ["MesosProtocol", "HTTPKit", nioCore, nioPosix, nioHTTP1]),
         library("ZooKeeperProtocol", []),
-        library("ZooKeeperClient", ["ZooKeeperProtocol", "ServiceKit", nioCore, nioPosix, logging, collections]),
+        library(
+            "ZooKeeperClient",
+            ["ZooKeeperProtocol", "ServiceKit", "TransportSecurity", nioCore, nioPosix, logging, collections]),
         library(
             "Coordinator",
             [

@@ -1,4 +1,5 @@
 import ServiceKit
+import ZooKeeperClient
 
 /// The flags of `mesos-agent` (Mesos 1.11, configuration/agent). Those marked as not implemented are taken, so that
 /// configurations keep working, and named in a warning.
@@ -49,7 +50,7 @@ public enum AgentFlags {
             Flag("logbufsecs", .integer(0...3600), default: "0", implemented: false),
             Flag("initialize_driver_logging", .bool, default: "true", implemented: false),
             Flag("help", .bool, default: "false"), Flag("version", .bool, default: "false"),
-        ] + taken
+        ] + ZooKeeperSecurity.flags + taken
 
     private static let taken: [Flag] =
         [

@@ -185,7 +185,8 @@ public actor AgentService {
         }
         let address = try ZooKeeperAddress(parsing: text)
         let timeout = flags.duration("zk_session_timeout") ?? .seconds(10)
-        let client = ZooKeeperClient(address: address, sessionTimeout: timeout, group: group)
+        let client = ZooKeeperClient(
+            address: address, sessionTimeout: timeout, security: try ZooKeeperSecurity(flags), group: group)
         zooKeeper = client
         background += [
             Task { await client.start() },

@@ -1,4 +1,5 @@
 import ServiceKit
+import ZooKeeperClient
 
 /// The options of `marathon` (Marathon 1.11). Those marked as not implemented are taken, so that configurations keep
 /// working, and named in a warning.
@@ -47,7 +48,7 @@ public enum MarathonFlags {
                 "After how many of its heartbeats that are missing a master is silent."),
             Flag("logging_level", .oneOf(["off", "error", "warn", "info", "debug", "trace", "all"]), default: "info"),
             Flag("help", .bool, default: "false"), Flag("version", .bool, default: "false"),
-        ] + shown + taken
+        ] + ZooKeeperSecurity.flags + shown + taken
 
     /// Those without effect that GET /v2/info shows, so that they need the original's defaults and types.
     private static let shown: [Flag] =

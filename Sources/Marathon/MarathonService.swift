@@ -77,7 +77,8 @@ public actor MarathonService {
         let zk = try ZooKeeperAddress(parsing: flags.text("zk") ?? "")
         let timeout = Duration.milliseconds(flags.integer("zk_session_timeout") ?? 10_000)
         let client = ZooKeeperClient(
-            address: zk, sessionTimeout: timeout, isReadable: false, group: group)
+            address: zk, sessionTimeout: timeout, isReadable: false, security: try ZooKeeperSecurity(flags),
+            group: group)
         zooKeeper = client
         background.append(Task { await client.start() })
         background.append(Task { [self] in await performEffects() })

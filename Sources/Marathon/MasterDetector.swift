@@ -40,7 +40,7 @@ actor MasterDetector {
             client = own
             return own
         }
-        let made = ZooKeeperClient(address: address, group: group)
+        let made = ZooKeeperClient(address: address, security: own?.security, group: group)
         client = made
         await made.start()
         return made

@@ -94,7 +94,8 @@ public actor MasterService {
 
     private func contend(_ address: ZooKeeperAddress) throws {
         let timeout = flags.duration("zk_session_timeout") ?? .seconds(10)
-        let client = ZooKeeperClient(address: address, sessionTimeout: timeout, group: group)
+        let client = ZooKeeperClient(
+            address: address, sessionTimeout: timeout, security: try ZooKeeperSecurity(flags), group: group)
         zooKeeper = client
         let data = Array(info.jsonText.utf8)
         elections = [

@@ -27,6 +27,10 @@ extension ZooKeeperClient {
                 channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(makeHandler()) }
             }
             .connect(host: server.host, port: server.port)
+            .flatMap { [security] channel in
+                security?.secure(channel, host: server.host, timeout: timeout)
+                    ?? channel.eventLoop.makeSucceededFuture(channel)
+            }
     }
 
     /// The system's word for why there is no connection, without the event loop's own.

@@ -31,6 +31,8 @@ public actor ZooKeeperClient {
     nonisolated let eventLoop: any EventLoop
     nonisolated let logger = Logger(label: "zookeeper-client")
     nonisolated let chroot: Chroot
+    /// How the session is encrypted; nil when it is not.
+    public nonisolated let security: ZooKeeperSecurity?
     /// The list of every node that this client makes, if not told otherwise.
     nonisolated let acl: [ACL]
     private let clock = WallClock()
@@ -55,11 +57,13 @@ public actor ZooKeeperClient {
     ///     makes it when it is missing.
     ///   - sessionTimeout: What is asked of the ensemble, which has limits of its own.
     ///   - isReadable: Whether everybody may read the nodes that are the client's own.
+    ///   - security: How the session is encrypted; nil when it is not.
     ///   - group: One of its event loops is the client's.
     public init(
         address: ZooKeeperAddress, chroot: String = "/", sessionTimeout: Duration = .seconds(10),
-        isReadable: Bool = true, group: any EventLoopGroup
+        isReadable: Bool = true, security: ZooKeeperSecurity? = nil, group: any EventLoopGroup
     ) {
+        self.security = security
         self.address = address
         self.chroot = Chroot(chroot)
         acl = address.credentials == nil ? ACL.open : isReadable ? ACL.creatorAll + ACL.readable : ACL.creatorAll

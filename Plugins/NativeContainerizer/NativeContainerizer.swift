@@ -49,14 +49,18 @@ public final class NativeContainerizer: Containerizer {
     public func launch(_ container: ContainerSpecification) async throws(ContainerError) -> Mesos.ContainerStatus {
         registry.add(container)
         var options = try ResourceLimits.options(container.container?.rlimitInfo)
-        let namespaces = namespaces.withLock { $0 }
+        var namespaces = namespaces.withLock { $0 }
+        let group = try cgroups.create(container, limitsCPU: limitsCPU)
+        if let group {
+            options.append("--cgroup=\(group)")
+            if !namespaces.isEmpty { namespaces.append("cgroup") }
+        }
         if !namespaces.isEmpty {
             options.append("--namespaces=\(namespaces.joined(separator: ","))")
             if let hostname = container.container?.hostname { options.append("--hostname=\(hostname)") }
         }
-        options += try isolation(container, hasMountNamespace: namespaces.contains("mnt"))
-        if let group = try cgroups.create(container, limitsCPU: limitsCPU) { options.append("--cgroup=\(group)") }
         do throws(ContainerError) {
+            options += try isolation(container, hasMountNamespace: namespaces.contains("mnt"))
             try await launcher.launch(container, options: options)
         } catch {
             await removeGroup(container.id)

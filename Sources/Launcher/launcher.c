@@ -6,7 +6,7 @@
 //     --state=DIR          where `launcher` (pid, start time, boot) and, at the end, `status` are written
 //     --uid=N --gid=N --groups=N,N,...   who the command runs as
 //     --cwd=DIR            its working directory
-//     --namespaces=a,b     new ones of: mnt, pid, uts, ipc
+//     --namespaces=a,b     new ones of: mnt, pid, uts, ipc, cgroup
 //     --hostname=NAME      needs a uts namespace
 //     --cgroup=DIR         the cgroup v2 directory to run in; it must exist
 //     --rlimit=N:SOFT:HARD a resource limit by its number (getrlimit(2)); may be repeated
@@ -33,6 +33,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -94,6 +95,7 @@ static int namespace_flag(const char *name) {
     if (strcmp(name, "pid") == 0) return CLONE_NEWPID;
     if (strcmp(name, "uts") == 0) return CLONE_NEWUTS;
     if (strcmp(name, "ipc") == 0) return CLONE_NEWIPC;
+    if (strcmp(name, "cgroup") == 0) return CLONE_NEWCGROUP;
     refuse("--namespaces", name);
     return 0;
 }
@@ -233,6 +235,16 @@ static void bind_mount(char *text) {
     if (strcmp(mode, "ro") == 0) make_read_only(target);
 }
 
+// The command sees its own cgroup as the root of all. Where the hierarchy is mounted with `nsdelegate`, as systemd does,
+// not even root may raise the limits of that one, and may divide it (cgroups(7), "Delegation").
+static void show_own_cgroup(void) {
+    enum { CGROUP2_MAGIC = 0x63677270 };
+    const char *hierarchy = "/sys/fs/cgroup";
+    struct statfs status;
+    if (statfs(hierarchy, &status) != 0 || status.f_type != CGROUP2_MAGIC) return;
+    if (mount("cgroup", hierarchy, "cgroup2", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) != 0) fail("mount cgroup2");
+}
+
 static void enter(void) {
     if (options.cgroup != NULL && !write_to(options.cgroup, "cgroup.procs", "0")) fail("cgroup.procs");
     int namespaces = options.namespaces & ~CLONE_NEWPID;
@@ -243,6 +255,7 @@ static void enter(void) {
         if (options.namespaces & CLONE_NEWPID
             && mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) != 0)
             fail("mount /proc");
+        if (options.namespaces & CLONE_NEWCGROUP) show_own_cgroup();
         for (size_t i = 0; i < options.bind_count; i++) bind_mount(options.binds[i]);
     }
     for (size_t i = 0; i < options.limit_count; i++)

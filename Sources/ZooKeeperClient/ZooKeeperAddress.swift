@@ -2,11 +2,15 @@ import ZooKeeperProtocol
 
 /// A `zk://` URL: the servers of one ensemble, a path, and who the client is.
 public struct ZooKeeperAddress: Sendable, Equatable, CustomStringConvertible {
+    /// One server of the ensemble.
     public struct Server: Sendable, Equatable {
+        /// A name or an IPv4 address.
         public let host: String
+        /// 2181 if the URL names none.
         public let port: Int
     }
 
+    /// In the order of the URL, which has no meaning.
     public let servers: [Server]
     /// Absolute, without a slash at its end; `/` when the URL names none.
     public let path: String
@@ -15,6 +19,7 @@ public struct ZooKeeperAddress: Sendable, Equatable, CustomStringConvertible {
 
     /// Why a text is no such URL, for the person who wrote it.
     public struct Malformed: Error, Sendable, CustomStringConvertible {
+        /// What is wrong and what would be right, without a password.
         public let description: String
     }
 
@@ -51,6 +56,7 @@ public struct ZooKeeperAddress: Sendable, Equatable, CustomStringConvertible {
         self.path = path.isEmpty ? "/" : path
     }
 
+    /// The URL without credentials.
     public var description: String {
         "zk://" + servers.map { "\($0.host):\($0.port)" }.joined(separator: ",") + (path == "/" ? "" : path)
     }

@@ -9,7 +9,9 @@ extension ZooKeeperClient {
         case create(
             path: String, data: [UInt8] = [], mode: CreateMode = .persistent, acl: [ACL]? = nil,
             timeToLive: Duration = .zero)
+        /// As `delete`.
         case delete(path: String, version: Int32 = -1)
+        /// As `set`.
         case set(path: String, data: [UInt8], version: Int32 = -1)
         /// Fails if the node is missing or has another version.
         case check(path: String, version: Int32)
@@ -21,6 +23,7 @@ extension ZooKeeperClient {
         /// to live only.
         case created(path: String, stat: Stat?)
         case deleted
+        /// The state afterwards.
         case set(Stat)
         case checked
     }
@@ -29,12 +32,15 @@ extension ZooKeeperClient {
     public struct MultiFailure: Error, Sendable, Equatable {
         /// Its place in the list.
         public let index: Int
+        /// The server's reason.
         public let code: ZooKeeperErrorCode
     }
 
     /// A read of a `multiRead`.
     public enum Read: Sendable {
+        /// A node's data and state.
         case data(path: String)
+        /// The names of a node's children.
         case children(path: String)
     }
 

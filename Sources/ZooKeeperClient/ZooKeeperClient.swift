@@ -26,6 +26,7 @@ public actor ZooKeeperClient {
 
     /// The servers, and the path for whoever made the client: it is no chroot.
     public nonisolated let address: ZooKeeperAddress
+    /// The client's event loop.
     public nonisolated var unownedExecutor: UnownedSerialExecutor { eventLoop.executor.asUnownedSerialExecutor() }
 
     nonisolated let eventLoop: any EventLoop

@@ -80,16 +80,19 @@ struct Credentials: Sendable, Equatable {
 
 /// What a watch tells.
 public struct WatchEvent: Sendable, Equatable {
+    /// What happened to the node.
     public enum Kind: Sendable, Equatable {
         case created
         case deleted
         case dataChanged
+        /// There is a child more or less.
         case childrenChanged
         /// Changes may have been missed: the session expired, or a persistent watch was set again after the connection
         /// had been lost. Look again. A watch for one event ends with it; a persistent one goes on.
         case interrupted
     }
 
+    /// What happened to it.
     public let kind: Kind
     /// The node that changed, which for a recursive watch may be below the one that is watched.
     public let path: String

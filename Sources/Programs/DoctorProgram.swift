@@ -9,13 +9,14 @@ import ServiceKit
 
 /// `mesos doctor`: exit status 0 when nothing is wrong, 1 with errors, 2 for wrong usage.
 enum DoctorProgram {
+    static let flags = [
+        Flag("json", .bool, default: "false", "Prints a JSON object for programs."),
+        Flag("root", .text, default: "/", "The folder below which the machine's files and programs are."),
+        Flag("help", .bool, default: "false"), Flag("version", .bool, default: "false"),
+    ]
+
     private static let loader = FlagLoader(
-        program: "mesos doctor",
-        flags: [
-            Flag("json", .bool, default: "false", "Prints a JSON object for programs."),
-            Flag("root", .text, default: "/", "The folder below which the machine's files and programs are."),
-            Flag("help", .bool, default: "false"), Flag("version", .bool, default: "false"),
-        ], environmentPrefix: "MESOS_DOCTOR_")
+        program: "mesos doctor", flags: flags, environmentPrefix: "MESOS_DOCTOR_")
 
     static func run(_ arguments: [String]) async throws {
         let flags: FlagValues

@@ -65,21 +65,30 @@ enum InstalledConfiguration {
         Array((unit?.command ?? []).drop { !$0.hasPrefix("--") })
     }
 
+    /// What is wrong with a URL, without what may be its password.
     private static func address(_ configuration: ServiceConfiguration) -> String? {
         for url in [configuration.mastersURL, configuration.stateURL].compactMap({ $0 }) {
+            guard url.hasPrefix("zk://") else {
+                let shown = url.lastIndex(of: "@").map { "…\(url[$0...])" } ?? url
+                return "/etc/mesos/zk: '\(shown)' is wrong: expected zk://host1:port1,host2:port2/path"
+            }
             do { _ = try ZooKeeperAddress(parsing: url) } catch { return "/etc/mesos/zk: \(error.description)" }
         }
         return nil
     }
 
-    /// The URL of an ensemble; nil for other ways to say where masters are.
-    private static func ensemble(_ url: String?) -> String? { url?.hasPrefix("zk://") == true ? url : nil }
+    /// The URL of an ensemble; nil for the address of a master.
+    private static func ensemble(_ url: String?) -> String? {
+        url?.contains("/") == true || url?.contains("@") == true ? url : nil
+    }
 
     private static func settings(_ flags: FlagValues, port: Int) -> ServiceSettings {
         var settings = ServiceSettings(port: flags.integer("port") ?? port)
         settings.address = flags.text("ip") ?? "0.0.0.0"
         settings.advertisedAddress = flags.text("advertise_ip")
         settings.hostname = flags.text("hostname")
+        settings.namesItsAddress = true
+        settings.looksUpHostname = flags.bool("hostname_lookup")
         return settings
     }
 
@@ -90,7 +99,7 @@ enum InstalledConfiguration {
         settings.quorum = flags.text("registry") == "in_memory" ? nil : flags.integer("quorum")
         settings.masterURL = named(flags.text("zk"))
         var configuration = ServiceConfiguration(settings: settings)
-        configuration.mastersURL = ensemble(flags.text("zk"))
+        configuration.mastersURL = flags.text("zk")
         configuration.stateDirectory = flags.text("work_dir")
         return configuration
     }
@@ -116,7 +125,7 @@ enum InstalledConfiguration {
         settings.masterURL = named(flags.text("master"))
         var configuration = ServiceConfiguration(settings: settings)
         configuration.mastersURL = ensemble(flags.text("master"))
-        configuration.stateURL = ensemble(flags.text("zk"))
+        configuration.stateURL = flags.text("zk")
         return configuration
     }
 

@@ -15,7 +15,7 @@ struct ClusterCheckTests {
             .error, "hostname", "the hostname of marathon, uno, does not resolve",
             mend: "> /etc/marathon/conf/hostname"
         ) {
-            $0.change(.marathon) { $0.settings.hostname = "uno" }
+            $0.change(.marathon) { $0.toldName = "uno" }
             $0.names["uno"] = .unseen("Name or service not known")
         },
         Ailment(
@@ -23,7 +23,7 @@ struct ClusterCheckTests {
             on: Machine.ofThree
         ) {
             $0.names["one"] = .seen(["127.0.1.1"])
-            $0.change(.master) { $0.settings.hostname = "10.0.0.1" }
+            $0.change(.master) { $0.toldName = "10.0.0.1" }
         },
         Ailment(
             .error, "hostname", "mesos-slave tells others that its address is 127.0.1.1",
@@ -55,7 +55,7 @@ struct ClusterCheckTests {
         facts.names["one"] = .seen(["127.0.1.1"])
         for kind in [ServiceKind.master, .agent, .marathon] {
             facts.change(kind) {
-                $0.settings.hostname = "10.0.0.1"
+                $0.toldName = "10.0.0.1"
                 $0.settings.advertisedAddress = "10.0.0.1"
             }
         }

@@ -29,6 +29,13 @@ struct MachineCheckTests {
         Ailment(.warning, "cgroup", "mesos-slave.service has no delegated cgroup", mend: "Delegate=yes") {
             $0.changeUnit(.agent) { $0.delegates = false }
         },
+        Ailment(
+            .warning, "cgroup", "mesos-tasks.service has no delegated cgroup",
+            mend: "mesos-tasks.service.d/Delegate.conf"
+        ) {
+            $0.tasksUnit = UnitFacts(name: "mesos-tasks")
+            $0.tasksUnit?.delegates = false
+        },
     ]
 
     @Test("Control groups", arguments: controlGroupsAilments)
@@ -78,6 +85,10 @@ struct MachineCheckTests {
         Ailment(.warning, "limits", "mesos-master may open 1024 files", mend: "LimitNOFILE=16384") {
             $0.changeUnit(.master) { $0.maximumFiles = 1024 }
         },
+        Ailment(.warning, "limits", "mesos-tasks.service together may have 100 processes", mend: "TasksMax=infinity") {
+            $0.tasksUnit = UnitFacts(name: "mesos-tasks")
+            $0.tasksUnit?.maximumTasks = 100
+        },
         Ailment(.warning, "limits", "may have 4915 processes and threads", mend: "TasksMax=infinity") {
             $0.changeUnit(.agent) { $0.maximumTasks = 4915 }
         },
@@ -94,6 +105,15 @@ struct MachineCheckTests {
             $0.kernel.inotifyWatches = 4096
         },
     ]
+
+    @Test("Where tasks have a unit of their own, the agent's need not be delegated, nor its limit be theirs")
+    func tasksUnit() {
+        var facts = Machine.healthy
+        facts.changeUnit(.agent) { ($0.delegates, $0.maximumTasks) = (false, 4915) }
+        facts.tasksUnit = UnitFacts(name: "mesos-tasks")
+        facts.tasksUnit?.delegates = true
+        #expect(Examination.findings(facts).filter { $0.severity != .ok } == [])
+    }
 
     @Test("Limits", arguments: limitsAilments)
     func limits(_ ailment: Ailment) { ailment.expectFound() }

@@ -185,9 +185,12 @@ def test_credentials_are_never_shown(testbed, machine):
     assert "/etc/mesos/zk holds a password in a zk:// URL" in texts(wrong["secrets"])
     assert texts(wrong["secrets"], "mend") == "chmod o= /etc/mesos/zk"
     outputs = [machine.run(), machine.run("--json")]
-    machine.write("etc/mesos/zk", url.replace(":", ":x:", 3))
-    outputs.append(machine.run())
-    assert "is no host:port" in outputs[-1].stdout
+    for wrong_url, complaint in [(url.replace(f":{server.port}", ":port"), "is no host:port"),
+                                 (url.replace("zk:", "zoo:"), "expected zk://host1"),
+                                 (url.replace("zk:", "zk:x:"), "expected zk://host1")]:
+        machine.write("etc/mesos/zk", wrong_url)
+        outputs.append(machine.run())
+        assert "/etc/mesos/zk: '" in outputs[-1].stdout and complaint in outputs[-1].stdout
     assert not any(PASSWORD in output.stdout + output.stderr for output in outputs)
     machine.write("etc/mesos/zk", url, 0o600)
     wrong, _ = machine.findings(0)

@@ -12,6 +12,8 @@ public struct MachineFacts: Sendable {
     public var services: [ServiceFacts] = []
     /// Why the units' states are not known; nil when they are.
     public var unitsUnseen: String?
+    /// The unit whose cgroup the agent's tasks are in; nil where they are in the agent's own.
+    public var tasksUnit: UnitFacts?
     public var controlGroups: Observed<ControlGroupFacts> = .unseen("not looked at")
     public var listeners: Observed<[Listener]> = .unseen("not looked at")
     /// What names resolve to, by name.

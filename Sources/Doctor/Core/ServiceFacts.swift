@@ -57,6 +57,8 @@ public struct ServiceFacts: Sendable {
     public var unreadable: [String] = []
     /// Nil when there is none, or when units could not be seen.
     public var unit: UnitFacts?
+    /// The name that it tells others; nil when that could not be found out.
+    public var toldName: String?
     /// What the running service says at `/version` (`git_sha`); nil when nobody answers or it has no such page.
     public var runningVersion: String?
     /// Whether the file of the running program was replaced since it was started; nil when it could not be seen.
@@ -87,6 +89,10 @@ public struct ServiceSettings: Sendable {
     public var advertisedAddress: String?
     /// The name it tells to others, when that is given.
     public var hostname: String?
+    /// Whether it tells the name of its address, as masters and agents do, and not the machine's.
+    public var namesItsAddress = false
+    /// Whether that name is looked up; the address is the name otherwise.
+    public var looksUpHostname = true
     /// The masters of an agent or of Marathon, or a master's own ensemble, without credentials.
     public var masterURL: String?
     /// A master's `quorum`.

@@ -23,21 +23,22 @@ public struct MachineProbe: Sendable {
     public func facts() async -> MachineFacts {
         var facts = MachineFacts()
         facts.isPrivileged = geteuid() == 0
-        facts.hostname = Hostname.machine
+        let hostname = Hostname.machine
+        facts.hostname = hostname
         facts.release = release
         let units = await units()
         facts.unitsUnseen = units.reason
+        facts.tasksUnit = units.value?.first { $0.name == Self.tasksUnit }
         let configured = await services(units.value ?? [])
         let expected = configured.filter { $0.0.isExpected }
         let configurations = expected.map { ($0.0.kind, $0.1) }
         let ports = Set(expected.map(\.0.settings.port))
         let named = Ensembles(configurations).all
-        let hostnames = Set([facts.hostname] + expected.compactMap(\.0.settings.hostname)).sorted()
 
         async let services = Self.concurrently(configured) { await self.completed($0, $1) }
         async let listeners = look { ProcessTable(files: $0).listeners(on: ports) }
         async let ensembles = ask(ensembles(named))
-        async let names = Self.concurrently(hostnames) { name in await Probe.look { NetworkNames.resolve(name) } }
+        async let names = names(of: expected.map(\.0.settings), hostname)
         async let addresses = look {
             .seen(NetworkNames.own(first: $0.text("/proc/net/route").flatMap(SystemText.defaultInterface)))
         }
@@ -50,7 +51,7 @@ public struct MachineProbe: Sendable {
         facts.services = await services
         facts.listeners = await listeners
         facts.ensembles = await ensembles
-        facts.names = Dictionary(uniqueKeysWithValues: zip(hostnames, await names))
+        facts.names = await names
         for server in facts.ensembles.flatMap(\.servers) { facts.names[server.host] = server.resolution }
         facts.addresses = await addresses.value ?? []
         facts.controlGroups = await groups
@@ -75,10 +76,13 @@ public struct MachineProbe: Sendable {
         "Environment",
     ]
 
+    /// The packages' unit of the agent's tasks, which go on without the agent.
+    private static let tasksUnit = "mesos-tasks"
+
     private func units() async -> Observed<[UnitFacts]> {
         await look { files in
             guard let systemctl = files.program("systemctl") else { return .unseen("there is no systemctl") }
-            let names = ServiceKind.allCases.flatMap { kind in kind.units.map { "\($0).service" } }
+            let names = (ServiceKind.allCases.flatMap(\.units) + [Self.tasksUnit]).map { "\($0).service" }
             let arguments = ["show", "--property=\(Self.properties.joined(separator: ","))", "--"] + names
             switch Command.output(files.location(systemctl), arguments, within: Probe.deadline) {
             case .seen(let text): return .seen(SystemText.units(text))
@@ -128,6 +132,8 @@ public struct MachineProbe: Sendable {
             unseen.state = .unseen(answer.reason ?? "")
             service.stateDirectory = answer.value ?? unseen
         }
+        let settings = service.settings
+        service.toldName = await look { _ in .seen(NetworkNames.told(settings)) }.value
         if let pid = service.unit?.mainPID, pid > 0 {
             service.isReplaced = await look { .seen(ProcessTable(files: $0).isReplaced(pid)) }.value ?? nil
         }
@@ -136,6 +142,16 @@ public struct MachineProbe: Sendable {
             service.runningVersion = await version(address, service.settings.port).value?.0
         }
         return service
+    }
+
+    /// What the names that are told to others resolve to. They may come from the resolver as well.
+    private func names(of services: [ServiceSettings], _ hostname: String) async -> [String: Observed<[String]>] {
+        let found = await Self.concurrently(services) { settings in
+            let name = await look { _ in .seen(NetworkNames.told(settings)) }.value ?? hostname
+            return (name, await Probe.look { NetworkNames.resolve(name) })
+        }
+        let own = await Probe.look { NetworkNames.resolve(hostname) }
+        return Dictionary(found + [(hostname, own)]) { first, _ in first }
     }
 
     private func docker(_ configurations: [(ServiceKind, ServiceConfiguration)]) async -> DockerFacts? {

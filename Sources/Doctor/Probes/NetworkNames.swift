@@ -26,6 +26,15 @@ enum NetworkNames {
         return addresses.isEmpty ? .unseen("it has no IPv4 address") : .seen(addresses)
     }
 
+    /// The name that a service tells others, as masters and agents find it. Blocks.
+    static func told(_ settings: ServiceSettings) -> String {
+        if let hostname = settings.hostname { return hostname }
+        guard settings.namesItsAddress else { return Hostname.machine }
+        let bound = settings.address == "0.0.0.0" ? nil : settings.address
+        let address = settings.advertisedAddress ?? bound ?? Hostname.address
+        return settings.looksUpHostname ? Hostname.name(of: address) : address
+    }
+
     /// The IPv4 addresses of the interfaces but the loopback's, that of the given interface first.
     static func own(first preferred: String?) -> [String] {
         var list: UnsafeMutablePointer<ifaddrs>?

@@ -9,7 +9,7 @@ enum ControlGroupCheck {
         guard !Set(agent.settings.containerizers).isDisjoint(with: ["mesos", "docker"]) else { return [] }
         switch facts.controlGroups {
         case .unseen(let reason): return [facts.unseen(name, "the control groups", reason)]
-        case .seen(let groups): return [hierarchy(groups)] + delegation(agent)
+        case .seen(let groups): return [hierarchy(groups)] + delegation(facts.tasksUnit ?? agent.unit)
         }
     }
 
@@ -36,14 +36,15 @@ enum ControlGroupCheck {
         }
     }
 
-    private static func delegation(_ agent: ServiceFacts) -> [Finding] {
-        guard let unit = agent.unit, let delegates = unit.delegates else { return [] }
+    /// The unit is that of the tasks: the agent's, or one of their own.
+    private static func delegation(_ unit: UnitFacts?) -> [Finding] {
+        guard let unit, let delegates = unit.delegates else { return [] }
         if delegates { return [.ok(name, "\(unit.name).service has its cgroup delegated")] }
         return [
             .warning(
                 name, "\(unit.name).service has no delegated cgroup",
-                why: "systemd may take away the limits of tasks, and ends them with the agent",
-                mend: "systemctl set-property \(unit.name).service Delegate=yes && systemctl restart \(unit.name)")
+                why: "systemd may take away the limits of tasks",
+                mend: LimitCheck.dropIn(unit, "Delegate=yes"))
         ]
     }
 }

@@ -8,8 +8,8 @@ enum HostnameCheck {
     }
 
     private static func named(_ service: ServiceFacts, _ facts: MachineFacts) -> [Finding] {
-        let host = service.settings.hostname ?? facts.hostname
-        let source = service.settings.hostname == nil ? "the machine's name" : "the hostname of \(service.name)"
+        let host = service.toldName ?? facts.hostname
+        let source = host == facts.hostname ? "the machine's name" : "the hostname of \(service.name)"
         let mend =
             "echo \(facts.ownAddress) > \(service.kind.directory)/hostname && systemctl restart \(service.name)"
         switch facts.names[host] {

@@ -70,7 +70,8 @@ public enum SecretPattern {
     /// Whether the value of such a flag is the path of a file with the secret.
     public static func secretFile(named name: String, text: String) -> String? {
         guard names.contains(name) else { return nil }
-        let value = text.filter { !$0.isNewline }
+        let lines = text.split(whereSeparator: \.isNewline).filter { !$0.hasPrefix("#") }
+        let value = lines.joined()
         let path = value.hasPrefix("file://") ? String(value.dropFirst("file://".count)) : value
         return path.hasPrefix("/") ? path : nil
     }

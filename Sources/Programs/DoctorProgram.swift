@@ -15,14 +15,15 @@ enum DoctorProgram {
         Flag("help", .bool, default: "false"), Flag("version", .bool, default: "false"),
     ]
 
-    private static let loader = FlagLoader(
-        program: "mesos doctor", flags: flags, environmentPrefix: "MESOS_DOCTOR_")
+    private static let loader = FlagLoader(program: "mesos doctor", flags: flags)
 
     static func run(_ arguments: [String]) async throws {
         let flags: FlagValues
-        do { flags = try ServiceRun.flags(loader, arguments, directories: []) } catch {
-            throw ProgramExit(status: 2, description: "\(error)")
+        do { flags = try loader.load(arguments: arguments, environment: [:]) } catch {
+            throw ProgramExit(status: 2, description: error.description)
         }
+        if flags.bool("help") { return print(loader.usage, terminator: "") }
+        if flags.bool("version") { return MesosProgram.printVersion() }
         let files = FileSystem(root: flags.text("root") ?? "/")
         guard files.exists("/") else {
             throw ProgramExit(status: 2, description: "mesos doctor: --root: there is no \(files.location("/"))")

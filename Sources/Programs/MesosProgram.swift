@@ -18,9 +18,7 @@ enum MesosProgram {
     static func run(_ arguments: [String]) async throws {
         guard let first = arguments.first else { throw ProgramExit(status: 2, description: usage) }
         if ["--help", "-h", "help"].contains(first) { return print(usage) }
-        if first == "--version" {
-            return print("mesos \(Version.mesos) (swift-mesos \(Version.release))")
-        }
+        if first == "--version" { return printVersion() }
         guard let command = commands.first(where: { $0.name == first }) else {
             throw ProgramExit(status: 2, description: "mesos: there is no command '\(first)'\n\n\(usage)")
         }
@@ -28,6 +26,8 @@ enum MesosProgram {
         for number in [SIGINT, SIGTERM, SIGHUP] { signal(number, SIG_DFL) }
         try await command.run(Array(arguments.dropFirst()))
     }
+
+    static func printVersion() { print("mesos \(Version.mesos) (swift-mesos \(Version.release))") }
 
     private static var usage: String {
         let width = commands.map(\.name.count).max() ?? 0

@@ -88,10 +88,12 @@ let package = Package(
                 "MesosProtocol", "Resources", "HTTPKit", "JSONText", "ServiceKit", "ZooKeeperClient",
                 "ZooKeeperProtocol", logging, nioCore, nioPosix, nioHTTP1,
             ], web: ["index.html", "marathon.js", "dialogs.js", "marathon.css"]),
+        library(
+            "Doctor", ["ServiceKit", "JSONText", "CLinux", "Containerizer", "ZooKeeperClient", "ZooKeeperProtocol"]),
         .executableTarget(
             name: "Programs",
             dependencies: [
-                "Coordinator", "Master", "Agent", "Marathon", "Containerizer", "ProcessContainerizer",
+                "Coordinator", "Master", "Agent", "Marathon", "Doctor", "Containerizer", "ProcessContainerizer",
                 "DockerContainerizer",
                 "NativeContainerizer", "ServiceKit", "HTTPKit", "JSONText", "ZooKeeperClient", "CLinux", logging,
                 nioCore, nioPosix, nioHTTP1,
@@ -122,6 +124,7 @@ let package = Package(
         test(
             "AgentTests",
             ["Agent", "Containerizer", "Resources", "MesosProtocol", "Libprocess", "HTTPKit", "ServiceKit", nioHTTP1]),
+        test("DoctorTests", ["Doctor", "ServiceKit", "JSONText"]),
         test("MarathonTests", ["Marathon", "MesosProtocol", "HTTPKit", "JSONText", "ServiceKit", nioHTTP1]),
         test(
             "SimulationTests",

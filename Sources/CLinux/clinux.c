@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
+#include <sys/timex.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -121,6 +122,13 @@ void clinux_buffer_output_by_line(void) { setvbuf(stdout, NULL, _IOLBF, 0); }
 void clinux_print_error(const char *text) { fprintf(stderr, "%s\n", text); }
 
 int clinux_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC) == 0 ? 0 : -errno; }
+
+int clinux_clock_is_synchronised(void) {
+    struct timex clock = {.modes = 0};
+    int state = adjtimex(&clock);
+    if (state < 0) return -errno;
+    return state != TIME_ERROR && !(clock.status & STA_UNSYNC);
+}
 
 int clinux_epoll_create(void) {
     int set = epoll_create1(EPOLL_CLOEXEC);

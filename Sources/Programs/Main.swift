@@ -17,6 +17,7 @@ enum Main {
         "mesos-slave": AgentProgram.run,
         "marathon": MarathonProgram.run,
         "mesos-local": LocalProgram.run,
+        "mesos": MesosProgram.run,
         "mesos-hello": HelloProgram.run,
     ]
 

@@ -32,7 +32,7 @@ enum MarathonProgram {
     }
 
     /// The same servers with Marathon's own path, as the original's packages make it of /etc/mesos/zk.
-    private static func stateURL(_ url: String) -> String {
+    static func stateURL(_ url: String) -> String {
         let rest = url.dropFirst("zk://".count)
         return "zk://\(rest.prefix { $0 != "/" })/marathon"
     }

@@ -44,6 +44,9 @@ void clinux_print_error(const char *text);
 // A pipe whose ends are closed by exec; 0 or -errno.
 int clinux_pipe(int ends[2]);
 
+// Whether the kernel takes its clock for synchronised (adjtimex(2)): 1 or 0, or -errno.
+int clinux_clock_is_synchronised(void);
+
 // A set of descriptors to wait for (epoll(7)), or -errno.
 int clinux_epoll_create(void);
 

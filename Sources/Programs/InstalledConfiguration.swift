@@ -99,6 +99,7 @@ enum InstalledConfiguration {
         settings.quorum = flags.text("registry") == "in_memory" ? nil : flags.integer("quorum")
         settings.masterURL = named(flags.text("zk"))
         var configuration = ServiceConfiguration(settings: settings)
+        configuration.encryptsSessions = flags.text("zk_ssl_trust_store") != nil
         configuration.mastersURL = flags.text("zk")
         configuration.stateDirectory = flags.text("work_dir")
         return configuration
@@ -112,6 +113,7 @@ enum InstalledConfiguration {
         settings.startSeconds = flags.duration("executor_registration_timeout")?.inSeconds ?? 60
         settings.masterURL = named(flags.text("master"))
         var configuration = ServiceConfiguration(settings: settings)
+        configuration.encryptsSessions = flags.text("zk_ssl_trust_store") != nil
         configuration.mastersURL = ensemble(flags.text("master"))
         configuration.stateDirectory = flags.text("work_dir")
         configuration.docker = (flags.text("docker") ?? "docker", flags.text("docker_socket") ?? "/var/run/docker.sock")
@@ -124,6 +126,7 @@ enum InstalledConfiguration {
         settings.hostname = flags.text("hostname")
         settings.masterURL = named(flags.text("master"))
         var configuration = ServiceConfiguration(settings: settings)
+        configuration.encryptsSessions = flags.text("zk_ssl_trust_store") != nil
         configuration.mastersURL = ensemble(flags.text("master"))
         configuration.stateURL = flags.text("zk")
         return configuration

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from certificates import Authority
 from docker_daemon import DockerDaemon
 from harness import HOST, Coordinator, Master, ZooKeeper, free_port, http_get, programs_path, wait_for, zk
+from test_coordinator_tls import secure
 
 PASSWORD = "s3cret-w0rd"
 #: Two rounds of looks of 2 s each, and the start of a debug build on a busy machine.
@@ -195,6 +197,19 @@ def test_credentials_are_never_shown(testbed, machine):
     machine.write("etc/mesos/zk", url, 0o600)
     wrong, _ = machine.findings(0)
     assert "secrets" not in wrong
+
+
+def test_encrypted_sessions(testbed, machine, tmp_path):
+    """A server whose port speaks TLS is reached, and not taken for a stranger's."""
+    server = testbed.start(Coordinator, settings=secure(Authority(tmp_path)))
+    secure_port = settings_of(server)["secureClientPort"]
+    machine.master(free_port(), f"zk://{HOST}:{secure_port}/mesos", zk_ssl_trust_store=tmp_path / "authority.pem")
+    _, well = machine.findings(0)
+    assert f"{HOST}:{secure_port} takes connections; as they are encrypted" in texts(well["zookeeper"])
+
+
+def settings_of(server):
+    return dict(line.split("=", 1) for line in server.configuration.read_text().splitlines())
 
 
 def test_nothing_hangs(machine):

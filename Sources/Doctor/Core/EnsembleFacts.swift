@@ -48,6 +48,8 @@ public struct ServerFacts: Sendable {
         case noNode
         /// The path may not be read with the credentials of the URL, or without any.
         case isForbidden
+        /// The server takes connections; sessions are encrypted, and none was opened.
+        case isEncrypted
         case none
     }
 

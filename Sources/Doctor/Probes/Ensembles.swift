@@ -8,6 +8,8 @@ struct Ensembles {
         let credentials: String?
         /// Where masters register; nil when they do not matter.
         let path: String?
+        /// The servers' ports speak TLS.
+        let isEncrypted: Bool
         var usedBy: [ServiceKind]
     }
 
@@ -15,15 +17,17 @@ struct Ensembles {
 
     init(_ configurations: [(ServiceKind, ServiceConfiguration)]) {
         for (kind, configuration) in configurations {
-            if let url = configuration.mastersURL { add(url, kind, isOfMasters: true) }
+            if let url = configuration.mastersURL { add(url, kind, configuration, isOfMasters: true) }
         }
         for (kind, configuration) in configurations {
-            if let url = configuration.stateURL { add(url, kind, isOfMasters: false) }
+            if let url = configuration.stateURL { add(url, kind, configuration, isOfMasters: false) }
         }
     }
 
     /// A URL that cannot be read is the configuration's complaint already.
-    private mutating func add(_ url: String, _ kind: ServiceKind, isOfMasters: Bool) {
+    private mutating func add(
+        _ url: String, _ kind: ServiceKind, _ configuration: ServiceConfiguration, isOfMasters: Bool
+    ) {
         guard let address = try? ZooKeeperAddress(parsing: url) else { return }
         let credentials = Self.credentials(url)
         let same = all.firstIndex {
@@ -32,7 +36,10 @@ struct Ensembles {
         }
         guard let same else {
             let path = isOfMasters ? address.path : nil
-            all.append(Ensemble(address: address, credentials: credentials, path: path, usedBy: [kind]))
+            all.append(
+                Ensemble(
+                    address: address, credentials: credentials, path: path,
+                    isEncrypted: configuration.encryptsSessions, usedBy: [kind]))
             return
         }
         if !all[same].usedBy.contains(kind) { all[same].usedBy.append(kind) }

@@ -29,6 +29,7 @@ extension MachineProbe {
                 ZooKeeperProbe(
                     address: address, port: port, credentials: ensemble.credentials, path: ensemble.path, end: end))
         }
+        if ensemble.isEncrypted { return await encrypted(facts, probes) }
         // The first address that takes a connection is the server's.
         for probe in probes {
             async let word = Probe.look { Self.attempt { try probe.word() } }
@@ -38,6 +39,16 @@ extension MachineProbe {
             facts.session = opened.value ?? .none
             facts.refusal = said.value == nil && opened.value == nil ? said.reason : nil
             if facts.answers { break }
+        }
+        return facts
+    }
+
+    private func encrypted(_ facts: ServerFacts, _ probes: [ZooKeeperProbe]) async -> ServerFacts {
+        var facts = facts
+        for probe in probes where facts.session == .none {
+            let reached = await Probe.look { Self.attempt { try probe.connect() } }
+            facts.refusal = reached.reason
+            if reached.value != nil { facts.session = .isEncrypted }
         }
         return facts
     }

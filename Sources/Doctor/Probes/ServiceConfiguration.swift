@@ -13,6 +13,8 @@ public struct ServiceConfiguration: Sendable {
     public var mastersURL: String?
     /// The `zk://` URL of other state, with its credentials.
     public var stateURL: String?
+    /// Whether the service's sessions are encrypted.
+    public var encryptsSessions = false
     /// What the flag `docker` names, and the daemon's socket.
     public var docker: (program: String, socket: String)?
 

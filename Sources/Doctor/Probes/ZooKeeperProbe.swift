@@ -27,6 +27,9 @@ struct ZooKeeperProbe {
         }
     }
 
+    /// Only sees whether the server takes connections.
+    func connect() throws(Connection.Failure) { _ = try Connection.open(address, port, until: end) }
+
     func session() throws -> ServerFacts.Session {
         let connection = try Connection.open(address, port, until: end)
         var request = ConnectRequest()

@@ -36,6 +36,8 @@ enum ZooKeeperCheck {
             return .error(
                 name, "\(server.name) lets nobody with these credentials read \(ensemble.path ?? "/")",
                 why: "\(users) cannot work with it", mend: "editor /etc/mesos/zk")
+        case (_, .isEncrypted):
+            return .ok(name, "\(server.name) takes connections; as they are encrypted, nothing more was looked at")
         case (.serves(let mode, _), _) where mode == "standalone" && ensemble.servers.count > 1:
             return .error(
                 name, "\(server.name) is alone, and the URL names \(ensemble.servers.count) servers",

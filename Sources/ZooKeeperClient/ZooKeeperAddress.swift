@@ -29,7 +29,8 @@ public struct ZooKeeperAddress: Sendable, Equatable, CustomStringConvertible {
         let whole = text.dropFirst(scheme.count)
         let at = whole[..<(whole.firstIndex(of: "/") ?? whole.endIndex)].lastIndex(of: "@")
         func wrong(_ reason: String) -> Malformed {
-            let shown = at.map { "zk://…\(text[$0...])" } ?? text
+            // Whatever is wrong: what stands before an @ may be a password.
+            let shown = text.lastIndex(of: "@").map { "\(text.hasPrefix(scheme) ? scheme : "")…\(text[$0...])" } ?? text
             return Malformed(
                 description: "'\(shown)' is wrong: \(reason): expected zk://host1:port1,host2:port2/path, or "
                     + "zk://user:password@host1:port1/path")

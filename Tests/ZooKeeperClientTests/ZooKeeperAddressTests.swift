@@ -18,7 +18,10 @@ struct ZooKeeperAddressTests {
     @Test("A password is in no text")
     func secret() throws {
         #expect(try ZooKeeperAddress(parsing: "zk://user:secret@a:1/b").description == "zk://a:1/b")
-        for text in ["zk://user:secret@/b", "zk://user:secret@a:0/b", "zk://secret@a/b"] {
+        for text in [
+            "zk://user:secret@/b", "zk://user:secret@a:0/b", "zk://secret@a/b", "zk:x://user:secret@a/b",
+            "http://user:secret@a",
+        ] {
             let error = try #require(throws: ZooKeeperAddress.Malformed.self) { try ZooKeeperAddress(parsing: text) }
             #expect(!error.description.contains("secret"), "\(error)")
         }

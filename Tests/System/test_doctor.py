@@ -85,24 +85,21 @@ def texts(findings, key="what"):
     return " | ".join(finding.get(key, "") for finding in findings or [])
 
 
-def registered_master(testbed, server, **options):
+def registered_master(testbed, server):
     """A master that leads."""
-    master = testbed.start(Master, server, **options)
-    wait_for(lambda: http_get(master.port, "/master/redirect")[0] == 307, what="the master leads")
+    master = testbed.start(Master, server)
+    wait_for(lambda: http_get(master.port, "/master/redirect")[0] == 307, timeout=30, what="the master leads")
     return master
 
 
 @pytest.mark.parametrize("kind", [Coordinator, ZooKeeper])
 @pytest.mark.parametrize("words", ["srvr", "ruok"])
-def test_nothing_is_wrong(testbed, machine, kind, words):
+def test_nothing_is_wrong(testbed, connect, machine, kind, words):
     """Servers and a master that work are found to do so, also where the word srvr is not allowed."""
-    server = testbed.start(kind)
-    if words != "srvr":
-        server.configuration.write_text(server.configuration.read_text().replace("whitelist=*", f"whitelist={words}"))
-        server.kill9()
-        server.start()
-        wait_for(lambda: socket.create_connection((HOST, server.port), 1).close() is None if is_open(server.port)
-                 else False, 20, "the server is back")
+    server = testbed.new(kind, settings={"4lw.commands.whitelist": words})
+    server.start()
+    wait_for(lambda: is_open(server.port), server.start_timeout, "the server takes connections")
+    connect(server)
     master = registered_master(testbed, server)
     machine.coordinator(server)
     machine.master(master.port, zk(server, "/mesos"))
@@ -180,7 +177,7 @@ def test_credentials_are_never_shown(testbed, machine):
     url = zk(server, "/mesos").replace("zk://", f"zk://services:{PASSWORD}@")
     master.arguments = [argument.replace(zk(server, "/mesos"), url) for argument in master.arguments]
     master.start_and_wait()
-    wait_for(lambda: http_get(master.port, "/master/redirect")[0] == 307, what="the master leads")
+    wait_for(lambda: http_get(master.port, "/master/redirect")[0] == 307, timeout=30, what="the master leads")
     machine.master(master.port, url)
     wrong, well = machine.findings(1)
     assert "the leading master is localhost" in texts(well["masters"])

@@ -48,7 +48,7 @@ enum AgentProgram {
                 return NativeContainerizer(
                     launcherDirectory: launcherDirectory, hierarchy: flags.text("cgroups_hierarchy") ?? "",
                     root: flags.text("cgroups_root") ?? "mesos", needsGroups: flags.isGiven("cgroups_root"),
-                    limitsCPU: flags.bool("cgroups_enable_cfs"))
+                    limitsCPU: flags.bool("cgroups_enable_cfs"), maximumPIDs: flags.integer("cgroups_pids_max"))
             default:
                 throw FlagError(
                     "mesos-agent: --containerizers: '\(name)' is unknown: expected docker, mesos or process")

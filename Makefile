@@ -5,7 +5,7 @@ BIN := .build/$(CONFIGURATION)
 JOBS ?= $(shell nproc)
 SWIFT_SOURCES := Package.swift Sources Plugins Tests Benchmarks
 
-.PHONY: help setup setup-tests launcher build run test unit system browser sim bench bench-coordinator format lint protocol clean
+.PHONY: help setup setup-tests launcher build run test unit system browser test-vm sim bench bench-coordinator format lint protocol clean
 
 help: ## Lists the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 18
@@ -46,6 +46,10 @@ browser: ## Runs the tests of the web pages in headless Chromium alone.
 	swift build -j $(JOBS)
 	@$(MAKE) --no-print-directory launcher
 	Tests/Browser/run $(PYTEST)
+
+test-vm: ## Installs the packages in virtual machines and tries them there (as root, after `make apt-repo`).
+	@Packaging/setup vm
+	Tests/VM/run $(PYTEST)
 
 sim: ## Runs the simulation; SEED=n replays one run.
 	SEED=$(SEED) swift test --filter Simulation

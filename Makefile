@@ -5,7 +5,8 @@ BIN := .build/$(CONFIGURATION)
 JOBS ?= $(shell nproc)
 SWIFT_SOURCES := Package.swift Sources Plugins Tests Benchmarks
 
-.PHONY: help setup setup-tests launcher build run test unit system browser test-vm sim bench bench-coordinator format lint protocol clean
+.PHONY: help setup setup-tests launcher build run test unit system browser test-vm sim bench bench-coordinator deb apt-repo \
+	format lint protocol clean
 
 help: ## Lists the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 18
@@ -62,6 +63,14 @@ bench-coordinator: ## Compares the coordinator with Apache ZooKeeper (release bu
 	@$(MAKE) --no-print-directory build CONFIGURATION=release BUILD_FLAGS=--static-swift-stdlib
 	cc -O2 -Wall -Wextra -Werror Benchmarks/coordinator/load.c -o .build/load
 	Benchmarks/coordinator/run .build/release .build/load
+
+deb: ## Builds the Debian packages into .build-deb; BUILD=n is their revision.
+	@Packaging/setup build packaging
+	BUILD=$(BUILD) Packaging/build-deb
+
+apt-repo: ## Makes a signed apt repository of the packages that were built, and prints its line for apt.
+	@Packaging/setup packaging
+	@Packaging/apt-repo
 
 format: ## Formats the Swift sources.
 	swift format -i -r $(SWIFT_SOURCES)

@@ -23,7 +23,7 @@ def figures():
 @pytest.fixture(scope="session")
 def packages():
     """The folder of the package repository."""
-    folder = Path(os.environ.get("MESOS_APT") or ROOT / ".build/apt")
+    folder = Path(os.environ.get("MESOS_APT") or ROOT / ".build-deb/repository")
     assert list(folder.rglob("*.deb")), f"{folder} has no packages: make apt-repo"
     return folder
 

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from manual import Manual
 from services import MARATHON, MASTER, UNREACHABLE, Client, Marathon, wait_for
 
 NAMES = ["n1", "n2", "n3"]
@@ -32,9 +33,7 @@ END
 echo 'JAVA_OPTS="-Xmx128m -XX:+UseSerialGC -XX:TieredStopAtLevel=1"' >> /etc/default/zookeeper
 echo {index} > /var/lib/zookeeper/myid
 systemctl start zookeeper
-cp /srv/mesos-apt/*.sources /etc/apt/sources.list.d/
-apt-get update -qq
-apt-get install -y -qq {packages} > /dev/null
+{install}
 echo zk://10.0.0.1:2181,10.0.0.2:2181,10.0.0.3:2181/mesos > /etc/mesos/zk
 echo 2 > /etc/mesos-master/quorum
 echo {ping}secs > /etc/mesos-master/agent_ping_timeout
@@ -124,11 +123,13 @@ def site(make_site):
 @pytest.fixture(scope="module")
 def cluster(site, packages):
     cluster = Cluster(site)
+    [told] = Manual("README.md").blocks("Install")
 
     def install(machine):
         machine.copy_in(packages, "/srv/mesos-apt")
-        programs = "mesos" if machine.name == "n3" else "mesos marathon"
-        machine.run(SET_UP.format(index=machine.index, packages=programs, ping=PING_SECONDS, pings=PINGS), 600)
+        wanted = "mesos" if machine.name == "n3" else "mesos marathon"
+        install = told.replace("mesos marathon mesosphere-zookeeper", wanted)
+        machine.run(SET_UP.format(index=machine.index, install=install, ping=PING_SECONDS, pings=PINGS), 600)
 
     with concurrent.futures.ThreadPoolExecutor() as threads:
         list(threads.map(install, site.machines))

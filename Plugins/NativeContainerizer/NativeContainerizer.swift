@@ -23,8 +23,8 @@ public final class NativeContainerizer: Containerizer {
 
     /// `hierarchy` and `root` as of `--cgroups_hierarchy` and `--cgroups_root`. Who asks for a root (`needsGroups`)
     /// wants its limits: without them nothing is started.
-    public init(launcherDirectory: String, hierarchy: String, root: String, needsGroups: Bool, limitsCPU: Bool) {
-        launcher = Launcher(directory: launcherDirectory)
+    public init(launcher: Launcher, hierarchy: String, root: String, needsGroups: Bool, limitsCPU: Bool) {
+        self.launcher = launcher
         cgroups = ControlGroups(hierarchy: hierarchy, root: root)
         self.needsGroups = needsGroups
         self.limitsCPU = limitsCPU

@@ -25,10 +25,10 @@ public final class NativeContainerizer: Containerizer {
     /// wants its limits: without them nothing is started. `maximumPIDs` as of `--cgroups_pids_max`: 0 for any number,
     /// nil for the share of the machine's that systemd gives a service.
     public init(
-        launcherDirectory: String, hierarchy: String, root: String, needsGroups: Bool, limitsCPU: Bool,
+        launcher: Launcher, hierarchy: String, root: String, needsGroups: Bool, limitsCPU: Bool,
         maximumPIDs: Int? = nil
     ) {
-        launcher = Launcher(directory: launcherDirectory)
+        self.launcher = launcher
         let pids = maximumPIDs ?? Self.shareOfPIDs
         cgroups = ControlGroups(hierarchy: hierarchy, root: root, maximumPIDs: pids > 0 ? pids : nil)
         self.needsGroups = needsGroups

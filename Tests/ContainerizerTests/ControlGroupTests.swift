@@ -38,7 +38,8 @@ struct ControlGroupTests {
         #expect(chmod("\(hierarchy.path)/mesos-launcher", 0o755) == 0)
         func containerizer(isGiven: Bool) -> NativeContainerizer {
             NativeContainerizer(
-                launcherDirectory: hierarchy.path, hierarchy: hierarchy.path, root: "a/b", needsGroups: isGiven,
+                launcher: Launcher(directory: hierarchy.path), hierarchy: hierarchy.path, root: "a/b",
+                needsGroups: isGiven,
                 limitsCPU: false)
         }
         let error = await #expect(throws: ContainerError.self) { try await containerizer(isGiven: true).prepare() }

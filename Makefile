@@ -49,7 +49,7 @@ browser: ## Runs the tests of the web pages in headless Chromium alone.
 	Tests/Browser/run $(PYTEST)
 
 test-vm: ## Installs the packages in virtual machines and tries them there (as root, after `make apt-repo`).
-	@Packaging/setup vm
+	@Packaging/setup packaging vm
 	Tests/VM/run $(PYTEST)
 
 sim: ## Runs the simulation; SEED=n replays one run.

@@ -124,6 +124,14 @@ class Qemu:
     def is_running(self):
         return self._pid() is not None
 
+    def processor_seconds(self):
+        """What the process has used of the host's processors since its power came."""
+        pid = self._pid()
+        if pid is None:
+            return 0
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def stop(self):
         """Takes its power away."""
         pid = self._pid()

@@ -11,6 +11,7 @@ from manual import ROOT
 from services import Site
 
 FIGURES = []
+REPOSITORY = "/srv/mesos-apt"
 UNITS = "zookeeper mesos-master mesos-slave marathon"
 
 
@@ -24,8 +25,13 @@ def figures():
 def packages():
     """The folder of the package repository."""
     folder = Path(os.environ.get("MESOS_APT") or ROOT / ".build-deb/repository")
-    assert list(folder.rglob("*.deb")), f"{folder} has no packages: make apt-repo"
+    assert list(folder.rglob("*.deb")), f"{folder} has no packages: make deb apt-repo"
     return folder
+
+
+def copy_repository(folder, machine):
+    """Copies the repository to where README.md has it, without debug symbols, which are most of it."""
+    machine.copy_in(folder, REPOSITORY, exclude="*-dbgsym_*")
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +47,15 @@ def make_site():
     yield make
     for cluster in clusters:
         cluster.down()
+
+
+@pytest.fixture(autouse=True)
+def processor_time(request):
+    """What a test cost the host's processors, which does not depend on what else the host does."""
+    site = request.getfixturevalue("site")
+    before = site.cluster.processor_seconds()
+    yield
+    FIGURES.append(f"processor time of {request.node.name}: {site.cluster.processor_seconds() - before:.0f} s")
 
 
 def pytest_configure():

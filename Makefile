@@ -5,7 +5,8 @@ BIN := .build/$(CONFIGURATION)
 JOBS ?= $(shell nproc)
 SWIFT_SOURCES := Package.swift Sources Plugins Tests Benchmarks
 
-.PHONY: help setup setup-tests launcher build run test unit system browser sim bench bench-coordinator format lint protocol clean
+.PHONY: help setup setup-tests launcher build run test unit system browser test-vm sim bench bench-coordinator deb \
+	deb-reproducible apt-repo test-packages format lint protocol clean
 
 help: ## Lists the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 18
@@ -47,6 +48,10 @@ browser: ## Runs the tests of the web pages in headless Chromium alone.
 	@$(MAKE) --no-print-directory launcher
 	Tests/Browser/run $(PYTEST)
 
+test-vm: ## Installs the packages in virtual machines and tries them there (as root, after `make apt-repo`).
+	@Packaging/setup packaging vm
+	Tests/VM/run $(PYTEST)
+
 sim: ## Runs the simulation; SEED=n replays one run.
 	SEED=$(SEED) swift test --filter Simulation
 
@@ -58,6 +63,21 @@ bench-coordinator: ## Compares the coordinator with Apache ZooKeeper (release bu
 	@$(MAKE) --no-print-directory build CONFIGURATION=release BUILD_FLAGS=--static-swift-stdlib
 	cc -O2 -Wall -Wextra -Werror Benchmarks/coordinator/load.c -o .build/load
 	Benchmarks/coordinator/run .build/release .build/load
+
+deb: ## Builds the Debian packages into .build-deb; BUILD=n is their revision.
+	@Packaging/setup build packaging
+	BUILD=$(BUILD) Packaging/build-deb
+
+deb-reproducible: ## Builds the Debian packages twice, in different folders, and compares them.
+	@Packaging/setup build packaging
+	Packaging/reproducible
+
+apt-repo: ## Makes a signed apt repository of the packages that were built, and prints its line for apt.
+	@Packaging/setup packaging
+	@Packaging/apt-repo
+
+test-packages: deb ## Tests the packages, as root: lintian, units, install, upgrade, removal.
+	Tests/Packages/run
 
 format: ## Formats the Swift sources.
 	swift format -i -r $(SWIFT_SOURCES)

@@ -20,11 +20,11 @@ public struct DockerContainerizer: Containerizer {
     /// `program` and `socket` as of `--docker` and `--docker_socket`; `workDirectory` is the agent's;
     /// `sandboxDirectory` is where containers find their sandbox.
     public init(
-        program: String, socket: String, launcherDirectory: String, workDirectory: String, sandboxDirectory: String,
+        program: String, socket: String, launcher: Launcher, workDirectory: String, sandboxDirectory: String,
         limitsCPU: Bool, killsOrphans: Bool
     ) {
         docker = DockerCommand(program: program, socket: socket)
-        launcher = Launcher(directory: launcherDirectory)
+        self.launcher = launcher
         self.workDirectory = workDirectory
         self.sandboxDirectory = sandboxDirectory
         self.limitsCPU = limitsCPU

@@ -21,12 +21,15 @@ final class ControlGroups: Sendable {
     /// The names of the cgroups from the hierarchy down to the one that holds the containers.
     private let levels: [Substring]
     private let root: String
+    /// How many processes and threads a container may have; nil for any number.
+    private let maximumPIDs: Int?
     private let isUsable = Mutex(false)
     /// Where the cgroups of containers are that an agent with another root has started.
     private let elsewhere = Mutex<[String: String]>([:])
 
-    init(hierarchy: String, root: String) {
+    init(hierarchy: String, root: String, maximumPIDs: Int? = nil) {
         self.hierarchy = hierarchy
+        self.maximumPIDs = maximumPIDs
         levels = root.split(separator: "/")
         self.root = levels.reduce(hierarchy) { "\($0)/\($1)" }
     }
@@ -91,6 +94,7 @@ final class ControlGroups: Sendable {
         var settings = [
             ("cpu.weight", String(min(10_000, max(1, Int(cpus * 100))))), ("memory.low", String(bytes)),
             ("memory.max", String(bytes)), ("memory.oom.group", "1"),
+            ("pids.max", maximumPIDs.map(String.init) ?? "max"),
         ]
         if limitsCPU { settings.append(("cpu.max", "\(max(1000, Int(cpus * Double(Self.period)))) \(Self.period)")) }
         for (file, value) in settings where !StateFile.overwrite("\(path)/\(file)", value) {

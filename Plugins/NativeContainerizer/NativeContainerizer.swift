@@ -22,12 +22,25 @@ public final class NativeContainerizer: Containerizer {
     private let logger = Logger(label: "mesos-containerizer")
 
     /// `hierarchy` and `root` as of `--cgroups_hierarchy` and `--cgroups_root`. Who asks for a root (`needsGroups`)
-    /// wants its limits: without them nothing is started.
-    public init(launcherDirectory: String, hierarchy: String, root: String, needsGroups: Bool, limitsCPU: Bool) {
-        launcher = Launcher(directory: launcherDirectory)
-        cgroups = ControlGroups(hierarchy: hierarchy, root: root)
+    /// wants its limits: without them nothing is started. `maximumPIDs` as of `--cgroups_pids_max`: 0 for any number,
+    /// nil for the share of the machine's that systemd gives a service.
+    public init(
+        launcher: Launcher, hierarchy: String, root: String, needsGroups: Bool, limitsCPU: Bool,
+        maximumPIDs: Int? = nil
+    ) {
+        self.launcher = launcher
+        let pids = maximumPIDs ?? Self.shareOfPIDs
+        cgroups = ControlGroups(hierarchy: hierarchy, root: root, maximumPIDs: pids > 0 ? pids : nil)
         self.needsGroups = needsGroups
         self.limitsCPU = limitsCPU
+    }
+
+    /// 15 % of the processes and threads that the machine may have: systemd's DefaultTasksMax (systemd-system.conf(5)).
+    private static var shareOfPIDs: Int {
+        let limits = ["pid_max", "threads-max"].compactMap { name in
+            StateFile.read("/proc/sys/kernel/\(name)").flatMap { Int($0.filter { !$0.isWhitespace }) }
+        }
+        return (limits.min() ?? 0) * 15 / 100
     }
 
     public func prepare() async throws(ContainerError) {
@@ -39,7 +52,7 @@ public final class NativeContainerizer: Containerizer {
         }
         guard let reason = cgroups.prepare() else { return }
         if needsGroups { throw ContainerError("--cgroups_root cannot be used: \(reason)") }
-        logger.warning("limits of cpus and memory are off: \(reason)")
+        logger.warning("limits of cpus, memory and processes are off: \(reason)")
     }
 
     public func accepts(_ container: ContainerSpecification) -> Bool {

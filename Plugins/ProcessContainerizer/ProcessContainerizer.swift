@@ -8,8 +8,7 @@ public struct ProcessContainerizer: Containerizer {
     private let launcher: Launcher
     private let registry = ContainerRegistry()
 
-    /// `launcherDirectory` is where `mesos-launcher` is.
-    public init(launcherDirectory: String) { launcher = Launcher(directory: launcherDirectory) }
+    public init(launcher: Launcher) { self.launcher = launcher }
 
     public func prepare() async throws(ContainerError) {
         guard launcher.isInstalled else { throw ContainerError("\(launcher.path) is missing: see --launcher_dir") }

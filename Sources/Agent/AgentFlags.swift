@@ -35,6 +35,10 @@ public enum AgentFlags {
             Flag("cgroups_root", .text, default: "mesos", "The cgroup below which tasks run."),
             Flag("cgroups_hierarchy", .text, default: "/sys/fs/cgroup"),
             Flag("cgroups_enable_cfs", .bool, default: "false", "Whether cpus are a hard limit."),
+            Flag(
+                "cgroups_pids_max", .integer(0...4_194_304),
+                "Processes and threads that a container of `mesos` may have; by default 15 % of the machine's, 0 for any."
+            ),
             Flag("switch_user", .bool, default: "true", "Run tasks as their framework's or their own user."),
             Flag("executor_environment_variables", .text, "A JSON object of variables for all tasks."),
             Flag("executor_registration_timeout", .duration, default: "1mins", "Time for a container to start."),

@@ -81,21 +81,23 @@ enum AgentIdentity {
     }
 
     /// What changed since the agent registered in a way that its policy does not allow; nil when it may go on.
-    static func conflict(_ old: Mesos.AgentInfo, _ new: Mesos.AgentInfo, policy: String) -> String? {
-        func differs(_ what: String) -> String {
-            "\(what) of this agent changed since it registered as \(old.id?.value ?? ""), which --reconfiguration_policy="
-                + "\(policy) does not allow: undo the change, or remove the folder meta/agent of --work_dir to "
-                + "register as a new agent"
-        }
-        if old.hostname != new.hostname { return differs("The hostname (\(old.hostname), now \(new.hostname))") }
+    static func change(_ old: Mesos.AgentInfo, _ new: Mesos.AgentInfo, policy: String) -> String? {
+        if old.hostname != new.hostname { return "The hostname (\(old.hostname), now \(new.hostname))" }
         if old.portOrDefault != new.portOrDefault {
-            return differs("The port (\(old.portOrDefault), now \(new.portOrDefault))")
+            return "The port (\(old.portOrDefault), now \(new.portOrDefault))"
         }
         let (before, after) = (Resources(old.resources), Resources(new.resources))
         let isKept = policy == "additive" ? after.contains(before) : before.contains(after) && after.contains(before)
-        if !isKept { return differs("The resources (\(before.text()), now \(after.text()))") }
+        if !isKept { return "The resources (\(before.text()), now \(after.text()))" }
         let kept = old.attributes.allSatisfy(new.attributes.contains)
         let isSame = policy == "additive" ? kept : kept && old.attributes.count == new.attributes.count
-        return isSame ? nil : differs("The attributes")
+        return isSame ? nil : "The attributes"
+    }
+
+    /// Why an agent that has tasks does not start with a change.
+    static func refusal(_ change: String, _ old: Mesos.AgentInfo, _ policy: String) -> String {
+        "\(change) of this agent changed since it registered as \(old.id?.value ?? ""), which --reconfiguration_policy="
+            + "\(policy) does not allow while it has tasks: undo the change, or remove the folder meta/agent of "
+            + "--work_dir to end them and register as a new agent"
     }
 }

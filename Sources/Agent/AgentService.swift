@@ -125,17 +125,26 @@ public actor AgentService {
         }
     }
 
-    private func recover(port: Int) async throws {
+    /// The agent that it was before, if that may go on. One without tasks may change in any way: it registers anew.
+    private func identity(port: Int, hasTasks: Bool) throws -> Mesos.AgentInfo {
         var info = try AgentIdentity.info(flags, port: port)
-        if let known = try store.loadAgent() {
-            let policy = flags.text("reconfiguration_policy") ?? "equal"
-            if let conflict = AgentIdentity.conflict(known, info, policy: policy) {
-                throw Failure(description: "mesos-agent: \(conflict)")
+        guard let known = try store.loadAgent() else { return info }
+        let policy = flags.text("reconfiguration_policy") ?? "equal"
+        if let change = AgentIdentity.change(known, info, policy: policy) {
+            guard !hasTasks else {
+                throw Failure(description: "mesos-agent: \(AgentIdentity.refusal(change, known, policy))")
             }
+            logger.notice("\(change) changed: registering as a new agent in place of \(known.id?.value ?? "")")
+        } else {
             info.id = known.id
         }
-        let configuration = try AgentIdentity.configuration(flags)
+        return info
+    }
+
+    private func recover(port: Int) async throws {
         let all = try store.loadTasks()
+        let info = try identity(port: port, hasTasks: !all.isEmpty)
+        let configuration = try AgentIdentity.configuration(flags)
         let checkpoints = all.filter { $0.framework.checkpoint == true }
         let core = AgentCore(configuration: configuration, info: info, tasks: checkpoints, now: clock.now)
         self.core = core

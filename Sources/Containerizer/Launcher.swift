@@ -11,9 +11,14 @@ import MesosProtocol
 /// launcher is and how the command ended.
 public struct Launcher: Sendable {
     private let program: String
+    private let cgroup: String?
 
-    /// `directory` is where the helper programs are (`--launcher_dir`).
-    public init(directory: String) { program = "\(directory)/mesos-launcher" }
+    /// `directory` is where the helper programs are (`--launcher_dir`). `cgroup` is the directory of the cgroup v2 that
+    /// launchers go to, so that nobody who ends the agent's own ends the containers too.
+    public init(directory: String, cgroup: String? = nil) {
+        program = "\(directory)/mesos-launcher"
+        self.cgroup = cgroup
+    }
 
     public var isInstalled: Bool { access(program, X_OK) == 0 }
     public var path: String { program }
@@ -21,6 +26,7 @@ public struct Launcher: Sendable {
     /// Starts a container's command with more options for the launcher; returns when the command runs.
     public func launch(_ container: ContainerSpecification, options: [String]) async throws(ContainerError) {
         var arguments = [program, "--state=\(container.stateDirectory)", "--cwd=\(container.sandbox)"]
+        if let cgroup { arguments.append("--launcher-cgroup=\(cgroup)") }
         if let user = container.user { arguments += try UserIdentity(named: user).launcherOptions }
         arguments += options + ["--"] + container.arguments
         let environment = container.environment.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }

@@ -9,6 +9,7 @@
 //     --namespaces=a,b     new ones of: mnt, pid, uts, ipc, cgroup
 //     --hostname=NAME      needs a uts namespace
 //     --cgroup=DIR         the cgroup v2 directory to run in; it must exist
+//     --launcher-cgroup=DIR   that of the launcher itself, and of a command that has none of its own
 //     --rlimit=N:SOFT:HARD a resource limit by its number (getrlimit(2)); may be repeated
 //     --bind=SOURCE:TARGET:ro|rw         a bind mount, needs a mnt namespace; may be repeated
 //     --no-new-privileges
@@ -44,7 +45,7 @@ enum { REPORT = 3, MAXIMUM = 64 };
 struct limit { int resource; struct rlimit value; };
 
 static struct {
-    const char *state, *cwd, *hostname, *cgroup;
+    const char *state, *cwd, *hostname, *cgroup, *launcher_cgroup;
     long uid, gid;
     gid_t groups[MAXIMUM];
     size_t group_count;
@@ -140,6 +141,7 @@ static void parse(int count, char **arguments) {
         else if (value_of(arguments[i], "--cwd", &value)) options.cwd = value;
         else if (value_of(arguments[i], "--hostname", &value)) options.hostname = value;
         else if (value_of(arguments[i], "--cgroup", &value)) options.cgroup = value;
+        else if (value_of(arguments[i], "--launcher-cgroup", &value)) options.launcher_cgroup = value;
         else if (value_of(arguments[i], "--uid", &value)) options.uid = number(value, "--uid");
         else if (value_of(arguments[i], "--gid", &value)) options.gid = number(value, "--gid");
         else if (value_of(arguments[i], "--groups", &value)) parse_list(value, add_group);
@@ -378,6 +380,8 @@ int main(int count, char **arguments) {
     int handled[] = {SIGTERM, SIGUSR1, SIGCHLD, SIGINT, SIGHUP};
     for (size_t i = 0; i < sizeof handled / sizeof *handled; i++) sigaddset(&signals, handled[i]);
     sigprocmask(SIG_BLOCK, &signals, NULL);
+    if (options.launcher_cgroup != NULL && !write_to(options.launcher_cgroup, "cgroup.procs", "0"))
+        refuse(options.launcher_cgroup, strerror(errno));
     if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) refuse("become a subreaper", strerror(errno));
     char text[128];
     identify(text, sizeof text);

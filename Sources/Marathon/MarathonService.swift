@@ -231,6 +231,12 @@ public actor MarathonService {
                     }
                 }
                 subscription = attempt
+                let watch = Task { [logger] in
+                    guard let next = try? await detector.successor(of: master) else { return }  // Nobody asks any more.
+                    logger.info("\(next.host):\(next.port) leads in place of \(master.host):\(master.port)")
+                    attempt.cancel()
+                }
+                defer { watch.cancel() }
                 try await withTaskCancellationHandler {
                     try await attempt.value
                 } onCancel: {

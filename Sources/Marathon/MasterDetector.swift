@@ -20,14 +20,26 @@ actor MasterDetector {
     /// The leader's host and port; waits until there is one. Nil when nobody asks any more.
     func leader() async throws -> (host: String, port: Int)? {
         guard text.hasPrefix("zk://") else { return try Self.fixed(text) }
+        return try await elected { _ in true }
+    }
+
+    /// The next leader, as soon as it is not this one any more. Nil for a master that is not elected.
+    func successor(of master: (host: String, port: Int)) async throws -> (host: String, port: Int)? {
+        guard text.hasPrefix("zk://") else { return nil }
+        return try await elected { $0 != master }
+    }
+
+    private func elected(
+        where isWanted: ((host: String, port: Int)) -> Bool
+    ) async throws -> (host: String, port: Int)? {
         let address = try ZooKeeperAddress(parsing: text)
         let client = await connected(address)
         for await leader in client.leaderUpdates(in: address.path, mark: "json.info_") {
             guard let leader,
                 let master = try? Mesos.MasterInfo(jsonText: String(decoding: leader.data, as: UTF8.self))
             else { continue }
-            let host = master.address?.ip ?? master.hostname ?? ""
-            return (host, Int(master.port))
+            let leader = (host: master.address?.ip ?? master.hostname ?? "", port: Int(master.port))
+            if isWanted(leader) { return leader }
         }
         return nil
     }

@@ -5,13 +5,14 @@ import ServiceKit
 
 /// `mesos-coordinator --config zoo.cfg`, and `mesos-coordinator import|export|dump|verify|status` for people.
 enum CoordinatorProgram {
+    static let flags = [
+        Flag("config", .text, default: "/etc/zookeeper/conf/zoo.cfg", "The zoo.cfg to use."),
+        Flag("logging_level", .oneOf(["DEBUG", "INFO", "WARNING", "ERROR"]), default: "INFO"),
+        Flag("help", .bool, default: "false"), Flag("version", .bool, default: "false"),
+    ]
+
     private static let loader = FlagLoader(
-        program: "mesos-coordinator",
-        flags: [
-            Flag("config", .text, default: "/etc/zookeeper/conf/zoo.cfg", "The zoo.cfg to use."),
-            Flag("logging_level", .oneOf(["DEBUG", "INFO", "WARNING", "ERROR"]), default: "INFO"),
-            Flag("help", .bool, default: "false"), Flag("version", .bool, default: "false"),
-        ], environmentPrefix: "MESOS_COORDINATOR_")
+        program: "mesos-coordinator", flags: flags, environmentPrefix: "MESOS_COORDINATOR_")
 
     private static let tools = ["import", "export", "dump", "verify", "status"]
 
@@ -19,7 +20,7 @@ enum CoordinatorProgram {
         if let tool = arguments.first, tools.contains(tool) {
             return try CoordinatorToolProgram.run(tool, Array(arguments.dropFirst()))
         }
-        let flags = try ServiceRun.flags(loader, arguments, directories: [])
+        let flags = try ServiceRun.flags(loader, arguments)
         ServiceLog.bootstrap(
             program: "mesos-coordinator", level: ServiceLog.level(named: flags.text("logging_level")))
         let logger = Logger(label: "coordinator")

@@ -24,7 +24,7 @@ enum CoordinatorToolProgram {
     }
 
     static func run(_ tool: String, _ arguments: [String]) throws {
-        let flags = try ServiceRun.flags(loader(tool), arguments, directories: [])
+        let flags = try ServiceRun.flags(loader(tool), arguments)
         let path = flags.text("config") ?? ""
         guard let text = SmallFile.read(path) else {
             throw FlagError("mesos-coordinator \(tool): --config: cannot read \(path)")

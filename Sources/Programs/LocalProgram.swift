@@ -16,27 +16,28 @@ import ServiceKit
 /// `mesos-local`: coordinator, master, agents and Marathon in one process, for a laptop, a demo, a test.
 enum LocalProgram {
     private static let port = Flag.Kind.integer(0...65535)
+    static let flags = [
+        Flag("ip", .text, default: "127.0.0.1", "Address that everything listens on."),
+        Flag("zk_port", port, default: "2181", "0 asks the kernel, as for the other ports."),
+        Flag("master_port", port, default: "5050"),
+        Flag("agent_port", port, default: "5051", "Port of the first agent; others follow it."),
+        Flag("marathon_port", port, default: "8080"),
+        Flag("agents", .integer(0...100), default: "1"),
+        Flag("containerizers", .text, "In the order they are asked; mesos as root, process otherwise."),
+        Flag("resources", .text, "Resources of each agent."),
+        Flag("docker_socket", .text, default: "/var/run/docker.sock"),
+        Flag("work_dir", .text, default: "/tmp/mesos-local", "Where everything is kept."),
+        Flag("launcher_dir", .text),
+        Flag("sample", .bool, default: "false", "Deploys an app that answers HTTP."),
+        Flag("logging_level", .oneOf(["DEBUG", "INFO", "WARNING", "ERROR"]), default: "WARNING"),
+        Flag("help", .bool, default: "false"), Flag("version", .bool, default: "false"),
+    ]
+
     private static let loader = FlagLoader(
-        program: "mesos-local",
-        flags: [
-            Flag("ip", .text, default: "127.0.0.1", "Address that everything listens on."),
-            Flag("zk_port", port, default: "2181", "0 asks the kernel, as for the other ports."),
-            Flag("master_port", port, default: "5050"),
-            Flag("agent_port", port, default: "5051", "Port of the first agent; others follow it."),
-            Flag("marathon_port", port, default: "8080"),
-            Flag("agents", .integer(0...100), default: "1"),
-            Flag("containerizers", .text, "In the order they are asked; mesos as root, process otherwise."),
-            Flag("resources", .text, "Resources of each agent."),
-            Flag("docker_socket", .text, default: "/var/run/docker.sock"),
-            Flag("work_dir", .text, default: "/tmp/mesos-local", "Where everything is kept."),
-            Flag("launcher_dir", .text),
-            Flag("sample", .bool, default: "false", "Deploys an app that answers HTTP."),
-            Flag("logging_level", .oneOf(["DEBUG", "INFO", "WARNING", "ERROR"]), default: "WARNING"),
-            Flag("help", .bool, default: "false"), Flag("version", .bool, default: "false"),
-        ], environmentPrefix: "MESOS_LOCAL_")
+        program: "mesos-local", flags: flags, environmentPrefix: "MESOS_LOCAL_")
 
     static func run(_ arguments: [String]) async throws {
-        let flags = try ServiceRun.flags(loader, arguments, directories: [])
+        let flags = try ServiceRun.flags(loader, arguments)
         ServiceLog.bootstrap(program: "mesos-local", level: ServiceLog.level(named: flags.text("logging_level")))
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
         let stack = LocalStack(flags: flags, group: group)

@@ -21,6 +21,11 @@ enum Main {
         "mesos-hello": HelloProgram.run,
     ]
 
+    /// What the packages are made with.
+    private static let hidden: [String: @Sendable ([String]) async throws -> Void] = [
+        "man": DocumentationProgram.manual, "completion": DocumentationProgram.completion,
+    ]
+
     static func main() async {
         clinux_buffer_output_by_line()
         // From the first moment on: a signal during the start is taken when the start is done.
@@ -28,7 +33,8 @@ enum Main {
         var arguments = CommandLine.arguments
         var name = arguments.removeFirst().split(separator: "/").last.map(String.init) ?? ""
         if programs[name] == nil, let first = arguments.first, programs[first] != nil { name = arguments.removeFirst() }
-        guard let program = programs[name] else {
+        if programs[name] == nil, let first = arguments.first, hidden[first] != nil { name = arguments.removeFirst() }
+        guard let program = programs[name] ?? hidden[name] else {
             let known = programs.keys.sorted().joined(separator: ", ")
             Self.fail("\(name): call this program by one of its names, or give one as the first argument: \(known)")
         }

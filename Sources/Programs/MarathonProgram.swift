@@ -8,8 +8,8 @@ enum MarathonProgram {
     static func run(_ arguments: [String]) async throws {
         let loader = FlagLoader(
             program: "marathon", flags: MarathonFlags.all, style: .marathon, environmentPrefix: "MARATHON_")
-        var flags = try ServiceRun.flags(loader, arguments, directories: ["\(ServiceRun.etc)/marathon/conf"])
-        if let zooKeeper = ServiceRun.commonZooKeeper {
+        var flags = try ServiceRun.flags(loader, arguments, folders: ["marathon/conf"], defaults: ["marathon"])
+        if let zooKeeper = try ServiceRun.commonZooKeeper() {
             flags.provide("master", zooKeeper)
             flags.provide("zk", stateURL(zooKeeper))
         }

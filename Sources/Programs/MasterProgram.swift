@@ -6,9 +6,12 @@ import ServiceKit
 /// `mesos-master`
 enum MasterProgram {
     static func run(_ arguments: [String]) async throws {
-        let loader = FlagLoader(program: "mesos-master", flags: MasterFlags.all)
-        var flags = try ServiceRun.flags(loader, arguments, directories: ["\(ServiceRun.etc)/mesos-master"])
-        if let zooKeeper = ServiceRun.commonZooKeeper { flags.provide("zk", zooKeeper) }
+        let loader = FlagLoader(
+            program: "mesos-master", flags: MasterFlags.all,
+            shellFlags: ["ZK": "zk", "IP": "ip", "PORT": "port", "CLUSTER": "cluster", "LOGS": "log_dir"])
+        var flags = try ServiceRun.flags(
+            loader, arguments, folders: ["mesos-master"], defaults: ["mesos-master", "mesos"])
+        if let zooKeeper = try ServiceRun.commonZooKeeper() { flags.provide("zk", zooKeeper) }
         try MasterFlags.check(flags)
         ServiceLog.bootstrap(program: "mesos-master", level: ServiceLog.level(named: flags.text("logging_level")))
         let logger = Logger(label: "master")

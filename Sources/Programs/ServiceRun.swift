@@ -26,8 +26,11 @@ enum ServiceRun {
         return variables
     }
 
-    /// Loads a program's flags; `--help` and `--version` end it.
-    static func flags(_ loader: FlagLoader, _ arguments: [String], directories: [String]) throws -> FlagValues {
+    /// Loads a program's flags; `--help` and `--version` end it. `folders` and `defaults` are below `/etc` and
+    /// `/etc/default`, those that count more first.
+    static func flags(
+        _ loader: FlagLoader, _ arguments: [String], folders: [String] = [], defaults: [String] = []
+    ) throws -> FlagValues {
         if arguments.contains("--help") {
             print(loader.usage, terminator: "")
             exit(0)
@@ -36,7 +39,26 @@ enum ServiceRun {
             print("mesos \(Version.mesos) (swift-mesos \(Version.release))")
             exit(0)
         }
-        return try loader.load(arguments: arguments, environment: environment, directories: directories)
+        let environment = environment
+        var variables = ShellVariables(environment: environment) { readConfiguration($0) }
+        for name in defaults.reversed() { try variables.read("\(etc)/default/\(name)") }
+        try variables.applyLimits()
+        // As the originals' wrapper hands them on, to libraries and to programs such as docker.
+        for (name, value) in variables.values { setenv(name, value, 0) }
+        return try loader.load(
+            arguments: arguments, environment: environment, directories: folders.map { "\(etc)/\($0)" },
+            defaults: variables)
+    }
+
+    /// A file of the configuration. A service that is not root gets /etc/mesos/zk, which may hold a password, from
+    /// systemd (LoadCredential=).
+    static func readConfiguration(_ path: String) -> String? {
+        if path == "\(etc)/mesos/zk", let credentials = environment["CREDENTIALS_DIRECTORY"],
+            let content = SmallFile.read("\(credentials)/zk"), !SmallFile.trimmed(content).isEmpty
+        {
+            return content
+        }
+        return SmallFile.read(path)
     }
 
     /// Each client is a file descriptor: as many as the machine's administrator allows, not as many as programs get that
@@ -53,8 +75,15 @@ enum ServiceRun {
     }
 
     /// The zk:// URL of `/etc/mesos/zk`, which the services use when they are not told otherwise.
-    static var commonZooKeeper: String? {
-        SmallFile.read("\(etc)/mesos/zk").map(SmallFile.trimmed).flatMap { $0.isEmpty ? nil : $0 }
+    static func commonZooKeeper() throws -> String? {
+        let path = "\(etc)/mesos/zk"
+        guard let content = readConfiguration(path) else {
+            // Without it a master would lead alone: one that cannot be read must not be taken for none.
+            guard access(path, F_OK) != 0 else { throw FlagError("\(path): cannot be read by this program's user") }
+            return nil
+        }
+        let url = SmallFile.trimmed(content)
+        return url.isEmpty ? nil : url
     }
 
     /// Waits until the program is asked to stop, or a service gives up: then the reason is thrown. Meanwhile the

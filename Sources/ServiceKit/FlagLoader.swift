@@ -1,5 +1,5 @@
 /// Reads a program's flags from all places they can stand in, highest precedence first: the command line, the
-/// environment, files named like flags in the configuration directories.
+/// environment, files named like flags in the configuration directories, the variables of the files in `/etc/default`.
 public struct FlagLoader: Sendable {
     /// How the original spells its flags.
     public enum Style: Sendable {
@@ -13,13 +13,22 @@ public struct FlagLoader: Sendable {
     private let flags: [Flag]
     private let style: Style
     private let environmentPrefix: String
+    private let shellFlags: [String: String]
+    private let folders: Set<String>
     private let byName: [String: Flag]
 
-    public init(program: String, flags: [Flag], style: Style = .mesos, environmentPrefix: String = "MESOS_") {
+    /// `shellFlags` are the variables of `/etc/default` without prefix that are flags, such as `ZK`; `folders` the flags
+    /// that a folder may stand for, of one file for each of their parts.
+    public init(
+        program: String, flags: [Flag], style: Style = .mesos, environmentPrefix: String = "MESOS_",
+        shellFlags: [String: String] = [:], folders: Set<String> = []
+    ) {
         self.program = program
         self.flags = flags
         self.style = style
         self.environmentPrefix = environmentPrefix
+        self.shellFlags = shellFlags
+        self.folders = folders
         var byName: [String: Flag] = [:]
         for flag in flags {
             for name in [flag.name] + flag.aliases { byName[name] = flag }
@@ -29,13 +38,15 @@ public struct FlagLoader: Sendable {
 
     /// Loads and checks all flags. `directories` come lowest precedence last.
     public func load(
-        arguments: [String], environment: [String: String], directories: [String] = []
+        arguments: [String], environment: [String: String], directories: [String] = [],
+        defaults: ShellVariables = ShellVariables()
     ) throws(FlagError) -> FlagValues {
         var given = try commandLine(arguments)
-        for (name, value) in try fromEnvironment(environment) where given[name] == nil { given[name] = value }
-        for directory in directories {
-            for (name, value) in try fromFiles(in: directory) where given[name] == nil { given[name] = value }
-        }
+        func add(_ values: [String: String]) { given.merge(values) { first, _ in first } }
+        add(try fromEnvironment(environment, source: { $0 }))
+        for directory in directories { add(try fromFiles(in: directory)) }
+        add(try fromShell(defaults))
+        add(try fromEnvironment(defaults.values, source: defaults.source))
         return FlagValues(flags: flags, given: given)
     }
 
@@ -108,7 +119,9 @@ public struct FlagLoader: Sendable {
     }
 
     /// Variables of names that are no flags are other programs' and ignored, as in the originals.
-    private func fromEnvironment(_ environment: [String: String]) throws(FlagError) -> [String: String] {
+    private func fromEnvironment(
+        _ environment: [String: String], source: (String) -> String
+    ) throws(FlagError) -> [String: String] {
         var given: [String: String] = [:]
         for (variable, value) in environment.sorted(by: { $0.key < $1.key })
         where variable.hasPrefix(environmentPrefix) {
@@ -119,28 +132,76 @@ public struct FlagLoader: Sendable {
             guard byName[name] != nil || (isNegation && byName[String(name.dropFirst("disable_".count))] != nil) else {
                 continue
             }
-            let (flag, checked) = try resolve(name, text, source: variable)
+            let (flag, checked) = try resolve(name, text, source: source(variable))
             guard given[flag.name] == nil else {
-                throw FlagError("\(program): \(variable): flag '\(flag.name)' is already given")
+                throw FlagError("\(program): \(source(variable)): flag '\(flag.name)' is already given")
             }
             given[flag.name] = checked
         }
         return given
     }
 
-    /// Each file is a flag; `?name` is one without a value. Hidden files and folders are passed over.
-    private func fromFiles(in directory: String) throws(FlagError) -> [String: String] {
+    /// The variables of `/etc/default` that are flags under a name of their own; an empty one is none.
+    private func fromShell(_ defaults: ShellVariables) throws(FlagError) -> [String: String] {
         var given: [String: String] = [:]
-        for file in SmallFile.names(in: directory).sorted() where !file.hasPrefix(".") {
-            let path = "\(directory)/\(file)"
-            guard let content = SmallFile.read(path) else { continue }
-            let isSwitch = file.hasPrefix("?")
-            let name = isSwitch ? String(file.dropFirst()) : file
-            let value = isSwitch ? nil : SmallFile.trimmed(content)
-            let (flag, checked) = try resolve(name, value, source: path)
+        for (variable, name) in shellFlags {
+            guard let value = defaults.values[variable], !value.isEmpty else { continue }
+            let (flag, checked) = try resolve(name, value, source: defaults.source(variable))
             given[flag.name] = checked
         }
         return given
+    }
+
+    /// Each file is a flag; `?name` is one without a value. Folders are passed over, but for those that are flags.
+    private func fromFiles(in directory: String) throws(FlagError) -> [String: String] {
+        var given: [String: String] = [:]
+        for file in Self.configurationFiles(in: directory) {
+            let path = "\(directory)/\(file)"
+            let isSwitch = file.hasPrefix("?")
+            let name = isSwitch ? String(file.dropFirst()) : file
+            // The original's wrapper takes this one itself: whether it passes the log on.
+            if name == "no-logger" || name == "logger" { continue }
+            var value: String?
+            if SmallFile.isDirectory(path) {
+                guard folders.contains(file) else { continue }
+                value = try Self.parts(in: path, program)
+            } else {
+                value = try Self.content(path, program)
+            }
+            guard isSwitch || value != nil else { continue }
+            let (flag, checked) = try resolve(name, isSwitch ? nil : value, source: path)
+            given[flag.name] = checked
+        }
+        return given
+    }
+
+    /// Hidden files, and what dpkg and editors leave beside a file, are no configuration.
+    private static func configurationFiles(in directory: String) -> [String] {
+        SmallFile.names(in: directory).sorted().filter { name in
+            !name.hasPrefix(".") && !name.hasSuffix("~") && !name.contains(".dpkg-") && !name.contains(".ucf-")
+        }
+    }
+
+    /// The value in a file, without its lines of comment; nil when there is nothing else in it.
+    private static func content(_ path: String, _ program: String) throws(FlagError) -> String? {
+        guard let content = SmallFile.read(path) else {
+            throw FlagError(
+                "\(program): \(path): cannot be read: it has to be a file that this program's user may read")
+        }
+        let lines = content.split(separator: "\n", omittingEmptySubsequences: false)
+        let rest = lines.filter { !$0.hasPrefix("#") }
+        let value = SmallFile.trimmed(rest.joined(separator: "\n"))
+        return value.isEmpty && rest.count < lines.count ? nil : value
+    }
+
+    /// `name:content` of each file in a folder; nil when there is none.
+    private static func parts(in directory: String, _ program: String) throws(FlagError) -> String? {
+        var parts: [String] = []
+        for file in configurationFiles(in: directory) {
+            guard let value = try content("\(directory)/\(file)", program), !value.isEmpty else { continue }
+            parts.append("\(file):\(value)")
+        }
+        return parts.isEmpty ? nil : parts.joined(separator: ";")
     }
 
     /// How many letters differ, counted place by place: enough to name the likely flag in an error.

@@ -13,6 +13,16 @@ public enum Hostname {
         return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
+    /// The machine's name with its domain, as far as the resolver knows it.
+    public static var canonical: String {
+        var hints = addrinfo()
+        hints.ai_flags = AI_CANONNAME
+        var list: UnsafeMutablePointer<addrinfo>?
+        guard getaddrinfo(machine, nil, &hints, &list) == 0, let first = list else { return machine }
+        defer { freeaddrinfo(list) }
+        return first.pointee.ai_canonname.map { String(cString: $0) } ?? machine
+    }
+
     /// The IPv4 address of the machine's name; the loopback address when it has none.
     public static var address: String { resolve(machine) ?? "127.0.0.1" }
 

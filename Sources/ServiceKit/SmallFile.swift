@@ -62,6 +62,12 @@ public enum SmallFile {
         return nil
     }
 
+    /// Whether there is a directory, or a link to one.
+    public static func isDirectory(_ path: String) -> Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+    }
+
     /// The text without white space around it.
     public static func trimmed(_ text: String) -> String {
         var rest = text[...]

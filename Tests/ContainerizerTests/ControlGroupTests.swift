@@ -1,6 +1,7 @@
 import CLinux
 import Containerizer
 import Foundation
+import MesosProtocol
 import Testing
 
 @testable import NativeContainerizer
@@ -37,7 +38,8 @@ struct ControlGroupTests {
         #expect(chmod("\(hierarchy.path)/mesos-launcher", 0o755) == 0)
         func containerizer(isGiven: Bool) -> NativeContainerizer {
             NativeContainerizer(
-                launcherDirectory: hierarchy.path, hierarchy: hierarchy.path, root: "a/b", needsGroups: isGiven,
+                launcher: Launcher(directory: hierarchy.path), hierarchy: hierarchy.path, root: "a/b",
+                needsGroups: isGiven,
                 limitsCPU: false)
         }
         let error = await #expect(throws: ContainerError.self) { try await containerizer(isGiven: true).prepare() }
@@ -49,6 +51,22 @@ struct ControlGroupTests {
     func oddRoot(root: String) throws {
         let hierarchy = try Self.hierarchy(["a", "b"])
         #expect(ControlGroups(hierarchy: hierarchy.path, root: root).prepare() != nil)
+    }
+
+    @Test(
+        "A container gets the limit of processes that was asked for, or none", arguments: [(nil, "max"), (100, "100")])
+    func processes(limit: Int?, written: String) throws {
+        let hierarchy = try Self.hierarchy(["a", "a/c1", "state/c1"])
+        for file in ["cpu.weight", "memory.low", "memory.max", "memory.oom.group", "pids.max"] {
+            try hierarchy.write("a/c1/\(file)", "")
+        }
+        let groups = ControlGroups(hierarchy: hierarchy.path, root: "a", maximumPIDs: limit)
+        #expect(groups.prepare() == nil)
+        let container = ContainerSpecification(
+            id: "c1", taskID: "t", frameworkID: "f", command: Mesos.CommandInfo(), container: nil, resources: [],
+            environment: [:], user: nil, sandbox: "/", stateDirectory: "\(hierarchy.path)/state/c1")
+        #expect(try groups.create(container, limitsCPU: false) == "\(hierarchy.path)/a/c1")
+        #expect(StateFile.read("\(hierarchy.path)/a/c1/pids.max") == written)
     }
 
     @Test("A container's cgroup is found where an agent with another root has made it")

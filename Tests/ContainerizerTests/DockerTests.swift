@@ -74,7 +74,8 @@ struct DockerTests {
             "#!/bin/sh\ncase $3 in inspect) echo >> \(directory.path)/asked; cat \(directory.path)/inspected;; esac\n")
         #expect(chmod("\(directory.path)/docker", 0o755) == 0)
         let docker = DockerContainerizer(
-            program: "\(directory.path)/docker", socket: "/socket", launcherDirectory: "/", workDirectory: "/work",
+            program: "\(directory.path)/docker", socket: "/socket", launcher: Launcher(directory: "/"),
+            workDirectory: "/work",
             sandboxDirectory: "/sandbox", limitsCPU: false, killsOrphans: true)
         let recovery = ContainerRecovery(known: [container], strays: [], containersDirectory: directory.path)
         #expect(try await docker.recover(recovery) == ["c"])
@@ -98,7 +99,7 @@ struct DockerTests {
         try FileManager.default.createDirectory(atPath: container.stateDirectory, withIntermediateDirectories: false)
         try directory.write("c/launcher", "\(getpid()) 1\n")
         let docker = DockerContainerizer(
-            program: "/bin/false", socket: "/socket", launcherDirectory: "/", workDirectory: "/work",
+            program: "/bin/false", socket: "/socket", launcher: Launcher(directory: "/"), workDirectory: "/work",
             sandboxDirectory: "/sandbox", limitsCPU: false, killsOrphans: true)
         let recovery = ContainerRecovery(known: [container], strays: [], containersDirectory: directory.path)
         #expect(try await docker.recover(recovery) == ["c"])

@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import ServiceKit
@@ -156,6 +157,73 @@ struct FlagLoaderTests {
         #expect(values.bytes("size") == 2048)
         #expect(!values.bool("switch_user"))
         #expect(values.bool("hostname_lookup"))
+    }
+
+    @Test("Comments in a file are no value, and a file of comments alone gives none")
+    func comments() throws {
+        let directory = try TemporaryDirectory()
+        try directory.write("ip", "# The address:\n10.0.0.5\n")
+        try directory.write("port", "# An example:\n# 5055\n")
+        try directory.write("weights", "")
+        let values = try load(directories: [directory.path])
+        #expect(values.text("ip") == "10.0.0.5")
+        #expect(!values.isGiven("port"))
+        #expect(values.text("weights")?.isEmpty == true)
+    }
+
+    @Test("What dpkg and editors leave beside a file is passed over, and so is the wrapper's own switch")
+    func leftovers() throws {
+        let directory = try TemporaryDirectory()
+        for name in ["ip.dpkg-dist", "ip.dpkg-old", "ip.ucf-dist", "ip~", ".ip.swp", "?no-logger"] {
+            try directory.write(name, "x")
+        }
+        #expect(try !load(directories: [directory.path]).isGiven("ip"))
+    }
+
+    @Test("A file that cannot be read stops the start")
+    func unreadable() throws {
+        let directory = try TemporaryDirectory()
+        #expect(symlink("/absent", "\(directory.path)/ip") == 0)
+        #expect(
+            complaint(directories: [directory.path])?.hasPrefix("mesos-test: \(directory.path)/ip: cannot be read")
+                == true)
+    }
+
+    @Test("A folder may stand for a flag of parts, each file of it for one")
+    func folders() throws {
+        let directory = try TemporaryDirectory()
+        for name in ["weights", "ip"] { #expect(mkdir("\(directory.path)/\(name)", 0o755) == 0) }
+        try directory.write("weights/rack", "r1\n")
+        try directory.write("weights/os", " debian\n")
+        try directory.write("weights/empty", "")
+        try directory.write("weights/rack.dpkg-old", "r0")
+        let loader = FlagLoader(program: "mesos-test", flags: Self.flags, folders: ["weights"])
+        let values = try loader.load(arguments: [], environment: [:], directories: [directory.path])
+        #expect(values.text("weights") == "os:debian;rack:r1")
+        #expect(!values.isGiven("ip"))
+    }
+
+    @Test("Variables of /etc/default count below files: those with a flag of their own, then those with the prefix")
+    func shellVariables() throws {
+        let directory = try TemporaryDirectory()
+        try directory.write("port", "3")
+        var variables = ShellVariables()
+        try variables.parse("IP=10.0.0.6\nPORT=4\nMESOS_IP=10.0.0.7\nMESOS_SIZE=1KB\nZK=\n", path: "/d")
+        let loader = FlagLoader(
+            program: "mesos-test", flags: Self.flags, shellFlags: ["IP": "ip", "PORT": "port", "ZK": "weights"])
+        let values = try loader.load(
+            arguments: [], environment: [:], directories: [directory.path], defaults: variables)
+        #expect(values.text("ip") == "10.0.0.6")
+        #expect(values.integer("port") == 3)
+        #expect(values.bytes("size") == 1024)
+        #expect(!values.isGiven("weights"))
+        try variables.parse("PORT=x", path: "/d")
+        let error = #expect(throws: FlagError.self) {
+            try loader.load(arguments: [], environment: [:], defaults: variables)
+        }
+        #expect(
+            error?.description
+                == "mesos-test: /d: PORT: 'x' is wrong: expected a whole number from 0 to 65535")
     }
 
     @Test("An error in a file names the file")

@@ -113,6 +113,32 @@ def test_unknown_containers_end(make_site):
     assert sorted(site.processes(kept)) == sorted(before[kept])
 
 
+def test_change_of_identity(make_site):
+    """An agent without tasks registers anew when its name changed; one that has a task refuses to start."""
+    site = make_site()
+
+    def agents():
+        return {agent["id"]: agent["hostname"] for agent in page(site.master.port, "/slaves")["slaves"] if agent["active"]}
+
+    [first] = agents()
+    assert site.scheduler.wait("OFFERS")["offers"]["offers"][0]["agent_id"]["value"] == first
+    site.agent.terminate()
+    site.agent.arguments.append("--hostname=another")
+    site.agent.arguments.remove("--hostname=localhost")
+    site.agent.start_and_wait()
+    wait_for(lambda: list(agents().values()) == ["another"], what="the agent is there under its new name alone")
+    assert first not in agents()
+    assert f"registering as a new agent in place of {first}" in site.agent.text()
+    task = site.launch("sleep 3600")
+    site.wait_for_state(task, "TASK_RUNNING")
+    site.agent.terminate()
+    site.agent.arguments.remove("--hostname=another")
+    site.agent.start()
+    assert site.agent.wait() == 1
+    assert "does not allow while it has tasks" in site.agent.text()
+    assert site.processes(task)
+
+
 def test_runtime_directory_is_its_own(make_site, testbed):
     """Two agents cannot share the folder of their containers: each would end those of the other."""
     site = make_site()

@@ -126,3 +126,19 @@ def test_read_only_volumes(launch, tmp_path):
     assert {"ro", "nosuid", "nodev"} <= flags[str(target)]
     assert {"ro", "nosuid", "noexec"} <= flags[f"{target}/below"]
     assert "rw" in flags[str(source)]
+
+
+def test_the_launcher_goes_to_a_cgroup_of_its_own_before_its_command(launch, tmp_path):
+    """Where it stays when the agent's is ended; the command of a container with a cgroup goes on to that one."""
+    for name in ["launchers", "task"]:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "cgroup.procs").write_text("")
+    options = [f"--launcher-cgroup={tmp_path}/launchers", f"--cgroup={tmp_path}/task"]
+    assert launch("true", options).status() == 0
+    assert [(tmp_path / name / "cgroup.procs").read_text() for name in ["launchers", "task"]] == ["0", "0"]
+
+
+def test_a_launcher_without_its_cgroup_starts_nothing(tmp_path):
+    launcher = Launcher(tmp_path, "true", [f"--launcher-cgroup={tmp_path}/absent"])
+    assert launcher.process.wait(10) == 1
+    assert launcher.report.read_text() == f"error {tmp_path}/absent: No such file or directory\n"

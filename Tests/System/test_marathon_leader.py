@@ -1,12 +1,13 @@
 """Several Marathons, of which one leads, and the master that the leader talks to."""
 
+import signal
 import struct
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from harness import HOST, Coordinator, Marathon, wait_for
-from marathon_cluster import RestAPI
+from harness import HOST, Coordinator, Marathon, Master, wait_for
+from marathon_cluster import RestAPI, wait_for_subscription
 from status_socket import StatusSocket
 
 
@@ -267,3 +268,16 @@ def test_lost_leadership_is_told_once(testbed, connect):
     assert marathon.wait() == 103
     assert [line for line in marathon.text().splitlines() if "lost leadership" in line] == [
         "<3>lost leadership to other:1"]
+
+
+def test_master_falls_silent(testbed):
+    """A master that hangs loses its office; Marathon goes on with the next one at once, not when the silence is noticed."""
+    coordinator = testbed.start(Coordinator)
+    flags = ["--zk_session_timeout=2secs"]
+    first, second = (testbed.start(Master, coordinator, flags=flags) for _ in range(2))
+    marathon = testbed.start(Marathon, coordinator)
+    wait_for_subscription(RestAPI(marathon.port), first.port)
+    first.process.send_signal(signal.SIGSTOP)
+    wait_for(lambda: "elected as the leading master" in second.text(), 20, "the other master leads")
+    wait_for_subscription(RestAPI(marathon.port), second.port, timeout=10)
+    assert f"{HOST}:{second.port} leads in place of {HOST}:{first.port}" in marathon.text()

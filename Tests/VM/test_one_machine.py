@@ -1,0 +1,341 @@
+"""One machine, from nothing to nothing: installed, configured, used, hurt, upgraded and removed as the documents say. The
+tests are chapters of one story, in the order of the file."""
+
+import json
+import re
+import shutil
+import time
+
+import pytest
+
+from conftest import REPOSITORY, copy_repository
+from manual import Manual
+from repacked import upgraded
+from services import MARATHON, MASTER, Client, wait_for
+from services import Marathon as MarathonAPI
+
+SERVICES = ["zookeeper", "mesos-master", "mesos-slave", "marathon"]
+PACKAGES = ["mesos-common", "mesos", "marathon", "mesosphere-zookeeper"]
+#: Directories in which an installation could leave something, and what in them is not the packages' own.
+PLACES = "/etc /usr /opt /srv /root /var"
+NOT_OURS = re.compile(
+    r"/var/(lib/(apt|dpkg|docker|containerd|systemd/(catalog|coredump|timers|timesync))|cache|log/(journal|apt)|tmp)(/|$)"
+    r"|/var/log/(dpkg\.log|alternatives\.log|[bw]tmp|lastlog|faillog)|/etc/(passwd|shadow|group|gshadow|subuid|subgid|\.pwd)")
+
+
+class Story:
+    """What the chapters share."""
+
+    def __init__(self, site):
+        self.site = site
+        [self.machine] = site.machines
+        self.run = self.machine.run
+        self.marathon = MarathonAPI(site)
+        self.quick_start = Manual("README.md")
+        self.manual = Manual("docs/operating.md")
+        self.clients = []
+
+    def wait_until_whole(self, timeout=180):
+        """Waits until master, agent and Marathon know each other."""
+        def whole():
+            state = self.site.get(self.machine, MASTER, "/state")
+            return state["activated_slaves"] == 1 and [item for item in state["frameworks"] if item["connected"]]
+        wait_for(whole, timeout, "the master has an agent and a framework")
+        wait_for(lambda: self.site.request(self.machine, MARATHON, "/ping")[0] == 200, timeout, "Marathon answers")
+
+    def urls(self, app):
+        return [f"http://{self.machine.address}:{task['ports'][0]}/" for task in self.marathon.tasks(app).values()]
+
+    def fetch(self, url, timeout=60):
+        """The page of an instance, once it answers."""
+        def answered():
+            status, text = self.site.cluster.network.request("GET", url, timeout=5)
+            return text if status == 200 else None
+        return wait_for(answered, timeout, f"{url} answers")
+
+    def pid(self, service):
+        return int(self.run(f"systemctl show --property=MainPID --value {service}"))
+
+    def running(self):
+        """Everything that runs for tasks: Docker's containers and launchers with the time that each was started."""
+        docker = self.run("docker ps --quiet --no-trunc | xargs -r docker inspect --format '{{.Id}} {{.State.StartedAt}}'")
+        launchers = self.run("ps -C mesos-launcher -o pid=,lstart= | sort || true")
+        return sorted(docker.splitlines()), sorted(launchers.splitlines())
+
+    def tasks(self):
+        return {task["id"] for task in self.marathon.get("/v2/tasks")["tasks"] if task["state"] == "TASK_RUNNING"}
+
+    def group(self, task):
+        """The cgroup of a native task."""
+        return "/sys/fs/cgroup" + self.run(f"""
+            for process in $(grep -lsz '^MESOS_TASK_ID={task}$' /proc/[0-9]*/environ); do
+                process=${{process%/environ}}
+                test "$(cat $process/comm)" = mesos-launcher || {{ cut -d: -f3 $process/cgroup; break; }}
+            done""").strip()
+
+    def check_untouched(self, before, what):
+        """Nothing of the tasks was started again, and every instance of every app answered all the time."""
+        running, tasks, since = before
+        self.wait_until_whole()
+        wait_for(lambda: self.tasks() == tasks, 120, f"Marathon has its tasks again after {what}")
+        assert self.running() == running, what
+        for client in self.clients:
+            assert (gap := client.longest_gap(since)) < 30, f"{client.urls} did not answer for {gap:.1f} s at {what}"
+
+    def before(self):
+        return self.running(), self.tasks(), time.monotonic()
+
+    def watch(self):
+        """Asks each instance of the apps from now on."""
+        self.clients = [Client(self.site.cluster.network, [url], 1, 10)
+                        for app in ("/web", "/native", "/process") for url in self.urls(app)]
+        for client in self.clients:
+            client.start()
+
+    def stop_watching(self):
+        for client in self.clients:
+            client.stop()
+        self.clients = []
+
+
+@pytest.fixture(scope="module")
+def site(make_site):
+    return make_site("one", "n1")
+
+
+@pytest.fixture(scope="module")
+def story(site, packages):
+    story = Story(site)
+    copy_repository(packages, story.machine)
+    story.files = set(files(story))
+    yield story
+    story.stop_watching()
+
+
+def files(story):
+    return [path for path in story.run(f"find {PLACES} -xdev | sort", 300).splitlines() if not NOT_OURS.match(path)]
+
+
+WEB_SERVER = "echo hello from $MESOS_TASK_ID > index.html; exec busybox httpd -f -p $PORT0 -h ."
+
+
+def test_install(story, figures):
+    story.started = time.monotonic()
+    story.manual_output = story.quick_start.run(story.machine, "Install")
+    figures.append(f"apt install: {time.monotonic() - story.started:.0f} s")
+    sizes = story.run(f"dpkg-query -W -f '${{Package}} ${{Version}} ${{Installed-Size}}\\n' {' '.join(PACKAGES)}")
+    figures.extend(f"installed: {name} {version}: {int(size) / 1024:.1f} MiB"
+                   for name, version, size in map(str.split, sizes.splitlines()))
+
+
+def test_configure(story, figures):
+    story.quick_start.run(story.machine, "Configure")
+    story.wait_until_whole()
+    story.manual.run(story.machine, "Packages and services")
+    for service in SERVICES:
+        status = story.run(f"systemctl show --property=StatusText --value {service}").strip()
+        assert status, f"{service} tells systemd nothing"
+        figures.append(f"status of {service}: {status}")
+
+
+def test_web_pages(story):
+    for port, path in ((MASTER, "/"), (MARATHON, "/ui/")):
+        status, text = story.site.request(story.machine, port, path)
+        assert status == 200 and "<html" in text.lower(), (port, text[:200])
+
+
+def test_docker_app(story, figures):
+    """A Docker app with a bridge network and a mapped port, reached on its host port and scaled."""
+    story.quick_start.run(story.machine, "An app")
+    [task] = story.marathon.wait_for_tasks("/web", 1)
+    [url] = story.urls("/web")
+    assert story.fetch(url).startswith("Hello")
+    figures.append(f"from apt install to the first running app: {time.monotonic() - story.started:.0f} s")
+    story.quick_start.run(story.machine, "Two of it")
+    tasks = story.marathon.wait_for_tasks("/web", 2)
+    assert task in tasks
+    urls = story.urls("/web")
+    assert len({story.fetch(url) for url in urls}) == 2
+    drivers = story.run("docker ps --quiet | xargs docker inspect --format '{{.HostConfig.NetworkMode}}'")
+    assert drivers.split() == ["bridge"] * 2
+    assert not story.quick_start.unused
+
+
+def test_idle_sizes(story, figures):
+    for service in SERVICES:
+        resident = story.run(f"grep VmRSS /proc/{story.pid(service)}/status").split()[1]
+        figures.append(f"resident: {service}: {int(resident) / 1024:.1f} MiB")
+
+
+def test_native_app(story):
+    """A task of the mesos containerizer is in a cgroup of its own with its limits."""
+    story.marathon.create("/native", cmd=WEB_SERVER, mem=48, portDefinitions=[{"port": 0}])
+    [task] = story.marathon.wait_for_tasks("/native", 1)
+    [url] = story.urls("/native")
+    assert task in story.fetch(url)
+    group = story.group(task)
+    assert group.startswith("/sys/fs/cgroup/mesos.slice/mesos-tasks.service/"), group
+    limits = json.loads(story.run(
+        f"cd {group} && jq -n --arg m $(cat memory.max) --arg p $(cat pids.max) --arg c $(cat cpu.weight) '$ARGS.named'"))
+    assert limits["m"] == str(48 << 20)
+    assert int(limits["p"]) > 100
+    assert limits["c"] == "10"
+
+
+def test_journal(story):
+    """journalctl shows a task's life, in structured fields."""
+    printed = story.manual.run(story.machine, "Journal")
+    assert any("TASK_RUNNING" in text for text in printed)
+    [task] = story.marathon.tasks("/native")
+    lines = story.run(f"journalctl -o json MESOS_TASK_ID={task}").splitlines()
+    entries = [json.loads(line) for line in lines]
+    assert {entry["SYSLOG_IDENTIFIER"] for entry in entries} >= {"mesos-agent", "mesos-master", "marathon"}
+    for entry in entries:
+        assert entry["PRIORITY"] in "34567" and entry["MESOS_FRAMEWORK_ID"] and entry["MESOS_COMPONENT"], entry
+    assert "/native" in {entry.get("MARATHON_APP_ID") for entry in entries}
+
+
+def failure(story, app):
+    """What Marathon knows of an app's last task that failed."""
+    return story.marathon.get(f"/v2/apps{app}")["app"].get("lastTaskFailure")
+
+
+def test_memory_limit(story):
+    """A task that wants more memory than it has ends, with the reason; its neighbours do not notice."""
+    neighbours = story.running()
+    story.marathon.create("/hungry", cmd="exec perl -e 'my @a; push @a, q(x) x 4194304 while 1'",
+                          backoffSeconds=600, maxLaunchDelaySeconds=3600)
+    failed = wait_for(lambda: failure(story, "/hungry"), 120, "the hungry task fails")
+    assert failed["state"] == "TASK_FAILED"
+    assert "Memory limit exceeded" in failed["message"], failed
+    story.marathon.delete("/hungry")
+    story.marathon.wait_until_gone("/hungry")
+    assert story.running() == neighbours
+
+
+def test_fork_bomb(story):
+    """A fork bomb stays within its cgroup's number of processes, and ends with its app."""
+    neighbours = story.running()
+    story.run("echo 200 > /etc/mesos-slave/cgroups_pids_max && systemctl restart mesos-slave")
+    story.wait_until_whole()
+    story.marathon.create("/bomb", cmd="exec bash -c 'bomb() { bomb | bomb & }; bomb; sleep 3600'", mem=256)
+    [task] = story.marathon.wait_for_tasks("/bomb", 1)
+    group = story.group(task)
+    wait_for(lambda: int(story.run(f"sed -n 's/^max //p' {group}/pids.events")) > 0, 120, "the bomb meets its limit")
+    assert int(story.run(f"cat {group}/pids.current")) <= 200
+    assert story.fetch(story.urls("/native")[0])
+    story.marathon.delete("/bomb")
+    story.marathon.wait_until_gone("/bomb")
+    wait_for(lambda: story.run(f"test -e {group} || echo gone").strip() == "gone", 60, "its cgroup is gone")
+    assert story.running() == neighbours
+    story.run("rm /etc/mesos-slave/cgroups_pids_max")
+
+
+def test_process_app(story):
+    """Another containerizer is put in front; the tasks of the others go on."""
+    neighbours = story.running()
+    story.manual.run(story.machine, "Change a setting")
+    story.wait_until_whole()
+    story.marathon.create("/process", cmd=WEB_SERVER, portDefinitions=[{"port": 0}])
+    [task] = story.marathon.wait_for_tasks("/process", 1)
+    assert task in story.fetch(story.urls("/process")[0])
+    docker, launchers = story.running()
+    assert set(docker) == set(neighbours[0]) and set(launchers) > set(neighbours[1])
+
+
+def test_restart(story):
+    """Tasks run on while any service is restarted."""
+    story.watch()
+    before = story.before()
+    pids = [story.pid(service) for service in SERVICES]
+    story.manual.run(story.machine, "Restart")
+    story.check_untouched(before, "a restart")
+    assert all(story.pid(service) != pid for service, pid in zip(SERVICES, pids))
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_kill(story, service):
+    """A service that is killed is started again by systemd, and its tasks have run on."""
+    before = story.before()
+    pid = story.pid(service)
+    story.run(f"kill -9 {pid}")
+    wait_for(lambda: story.pid(service) not in (0, pid), 60, f"{service} is started again")
+    wait_for(lambda: story.run(f"systemctl is-active {service} || true").strip() == "active", 120, f"{service} serves")
+    story.check_untouched(before, f"a kill of {service}")
+
+
+def test_upgrade(story, packages, tmp_path):
+    """apt's upgrade keeps the administrator's edits, starts the new programs, and leaves the tasks alone."""
+    newer = upgraded(packages, tmp_path / "apt", "zzvm1")
+    story.run(f"rm -rf {REPOSITORY}")
+    copy_repository(newer, story.machine)
+    edited = "/etc/zookeeper/conf/zoo.cfg /etc/mesos/zk /etc/mesos-slave/containerizers"
+    edits = story.run(f"cat {edited}")
+    before = story.before()
+    pids = [story.pid(service) for service in SERVICES]
+    story.manual.run(story.machine, "Upgrade")
+    versions = story.run(f"dpkg-query -W -f '${{Version}}\\n' {' '.join(PACKAGES)}").split()
+    assert all(version.endswith("zzvm1") for version in versions), versions
+    assert story.run(f"cat {edited}") == edits
+    story.check_untouched(before, "an upgrade")
+    assert all(story.pid(service) != pid for service, pid in zip(SERVICES, pids))
+
+
+def test_reboot(story, figures):
+    """After a reboot the services are back, and so are the apps, each as often as it should be."""
+    story.stop_watching()
+    tasks = story.tasks()
+    start = time.monotonic()
+    story.machine.reboot()
+    figures.append(f"reboot: {time.monotonic() - start:.0f} s")
+    story.wait_until_whole(300)
+    for app, count in (("/web", 2), ("/native", 1), ("/process", 1)):
+        story.marathon.wait_for_tasks(app, count)
+        for url in story.urls(app):
+            assert "ello" in story.fetch(url)
+    figures.append(f"from the reboot to all apps: {time.monotonic() - start:.0f} s")
+    assert not story.tasks() & tasks
+    assert len(story.run("pgrep -f '^busybox httpd'").split()) == 2
+    assert len(story.run("docker ps --quiet").split()) == 2
+    assert story.run("docker ps --all --quiet").split() == story.run("docker ps --quiet").split()
+    assert story.run("systemctl --failed --no-legend") == ""
+
+
+def left_over(story):
+    """Processes, mounts and cgroups of ours."""
+    return story.run("""
+        pgrep -a 'mesos|marathon' || true
+        ps -eo args | grep '^busybox httpd' || true
+        findmnt --list --noheadings --output TARGET | grep -E 'mesos|marathon' || true
+        find /sys/fs/cgroup -type d | grep -E 'mesos|marathon|zookeeper|docker-' || true
+        docker ps --all --quiet
+    """)
+
+
+def test_stop(story):
+    """Stopping the agent leaves its tasks to the next; stopping the tasks leaves nothing of them."""
+    before = story.running()
+    story.run("systemctl stop mesos-slave")
+    assert story.running() == before
+    story.run("systemctl start mesos-slave")
+    story.wait_until_whole()
+    story.marathon.wait_for_tasks("/web", 2)
+    story.marathon.delete("/web")
+    story.marathon.wait_until_gone("/web")
+    story.manual.run(story.machine, "Stop")
+    assert left_over(story) == ""
+
+
+def test_purge(story):
+    """Nothing of the packages is left, neither on disk nor in the system's tables, though tasks ran."""
+    story.run("systemctl start zookeeper mesos-master marathon mesos-slave")
+    for app in ("/native", "/process"):
+        story.marathon.wait_for_tasks(app, 1)
+    story.manual.run(story.machine, "Removal")
+    story.run(f"rm -rf {REPOSITORY}")
+    left = set(files(story)) - story.files
+    assert not left, sorted(left)
+    assert left_over(story) == ""
+    assert story.run("systemctl list-unit-files --no-legend 'mesos*' marathon.service zookeeper.service || true") == ""
+    assert story.run("systemctl --failed --no-legend") == ""
+    assert not story.manual.unused, "blocks of the document that no test has run"

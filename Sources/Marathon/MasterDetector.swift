@@ -35,8 +35,8 @@ actor MasterDetector {
         let address = try ZooKeeperAddress(parsing: text)
         let client = await connected(address)
         for await leader in client.leaderUpdates(in: address.path, mark: "json.info_") {
-            guard let leader,
-                let master = try? Mesos.MasterInfo(jsonText: String(decoding: leader.data, as: UTF8.self))
+            guard let data = leader?.data,
+                let master = try? Mesos.MasterInfo(jsonText: String(decoding: data, as: UTF8.self))
             else { continue }
             let leader = (host: master.address?.ip ?? master.hostname ?? "", port: Int(master.port))
             if isWanted(leader) { return leader }

@@ -9,16 +9,17 @@ import ServiceKit
 
 /// `mesos-agent`, also called `mesos-slave`
 enum AgentProgram {
-    static func run(_ arguments: [String]) async throws {
-        let loader = FlagLoader(
+    static let flags = ServiceFlags(
+        loader: FlagLoader(
             program: "mesos-agent", flags: AgentFlags.all,
             shellFlags: [
                 "MASTER": "master", "IP": "ip", "PORT": "port", "LOGS": "log_dir", "ISOLATION": "isolation",
-            ], folders: ["attributes", "resources"])
-        var flags = try ServiceRun.flags(
-            loader, arguments, folders: ["mesos-slave", "mesos-agent"],
-            defaults: ["mesos-slave", "mesos-agent", "mesos"])
-        if let zooKeeper = try ServiceRun.commonZooKeeper() { flags.provide("master", zooKeeper) }
+            ], folders: ["attributes", "resources"]),
+        folders: ["mesos-slave", "mesos-agent"], defaults: ["mesos-slave", "mesos-agent", "mesos"],
+        common: [("master", { $0 })])
+
+    static func run(_ arguments: [String]) async throws {
+        var flags = try ServiceRun.flags(flags, arguments)
         // Who asks for a root of his own wants its limits; the unit's is an offer.
         let needsGroups = flags.isGiven("cgroups_root")
         let tasks = try TasksUnit(environment: ServiceRun.environment, hierarchy: flags.text("cgroups_hierarchy") ?? "")

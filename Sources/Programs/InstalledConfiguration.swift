@@ -11,38 +11,28 @@ enum InstalledConfiguration {
     static func read(_ kind: ServiceKind, _ unit: UnitFacts?, _ files: FileSystem) -> ServiceConfiguration {
         switch kind {
         case .coordinator: coordinator(unit, files)
-        case .master:
-            flags(
-                FlagLoader(program: "mesos-master", flags: MasterFlags.all), ["/etc/mesos-master"], unit, files,
-                common: ["zk": { $0 }], check: MasterFlags.check, master)
-        case .agent:
-            flags(
-                FlagLoader(program: "mesos-agent", flags: AgentFlags.all), ["/etc/mesos-slave", "/etc/mesos-agent"],
-                unit, files, common: ["master": { $0 }], check: AgentFlags.check, agent)
-        case .marathon:
-            flags(
-                FlagLoader(
-                    program: "marathon", flags: MarathonFlags.all, style: .marathon, environmentPrefix: "MARATHON_"),
-                ["/etc/marathon/conf"], unit, files, common: ["master": { $0 }, "zk": MarathonProgram.stateURL],
-                check: MarathonFlags.check, marathon)
+        case .master: flags(MasterProgram.flags, unit, files, check: MasterFlags.check, master)
+        case .agent: flags(AgentProgram.flags, unit, files, check: AgentFlags.check, agent)
+        case .marathon: flags(MarathonProgram.flags, unit, files, check: MarathonFlags.check, marathon)
         }
     }
 
-    /// Loads a service's flags from its unit's command line and environment and from its folders. `common` are the
-    /// flags that /etc/mesos/zk gives a value, `settings` takes from them what the doctor needs.
+    /// Loads a service's flags from its unit's command line and environment and from its files. `settings` takes from
+    /// them what the doctor needs.
     private static func flags(
-        _ loader: FlagLoader, _ directories: [String], _ unit: UnitFacts?, _ files: FileSystem,
-        common: [String: (String) -> String], check: (FlagValues) throws(FlagError) -> Void,
+        _ service: ServiceFlags, _ unit: UnitFacts?, _ files: FileSystem,
+        check: (FlagValues) throws(FlagError) -> Void,
         _ settings: (FlagValues) -> ServiceConfiguration
     ) -> ServiceConfiguration {
         var complaint: String?
         var flags = FlagValues.none
         do throws(FlagError) {
-            flags = try loader.load(
-                arguments: arguments(unit), environment: unit?.environment ?? [:],
-                directories: directories.map(files.location))
+            flags = try service.load(
+                arguments(unit), environment: unit?.environment ?? [:], etc: files.location("/etc"),
+                readFile: { SmallFile.read(files.location($0)) }
+            ).flags
             if let url = SmallFile.read(files.location("/etc/mesos/zk")).map(SmallFile.trimmed), !url.isEmpty {
-                for (name, value) in common { flags.provide(name, value(url)) }
+                for (name, value) in service.common { flags.provide(name, value(url)) }
             }
             try check(flags)
         } catch {
@@ -52,7 +42,8 @@ enum InstalledConfiguration {
         configuration.complaint = complaint ?? address(configuration)
         configuration.withoutEffect = flags.withoutEffect
         configuration.unreadable =
-            (directories.flatMap { folder in files.names(folder).map { "\(folder)/\($0)" } } + ["/etc/mesos/zk"])
+            (service.folders.map { "/etc/\($0)" }.flatMap { folder in files.names(folder).map { "\(folder)/\($0)" } }
+            + service.defaults.map { "/etc/default/\($0)" } + ["/etc/mesos/zk"])
             .filter { files.exists($0) && !files.isReadable($0) }
         if let complaint = configuration.complaint {
             configuration.complaint = complaint.replacing(files.location("/etc/"), with: "/etc/")

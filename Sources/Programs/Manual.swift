@@ -23,7 +23,7 @@ struct Manual: Sendable {
     let sections: [Section]
     let seeAlso: [String]
 
-    static let all = [master, agent, marathon, coordinator, local, launcher]
+    static let all = [master, agent, marathon, coordinator, local, launcher, command]
 
     private static let configuration = "CONFIGURATION"
 
@@ -170,6 +170,30 @@ struct Manual: Sendable {
         ],
         flags: LocalProgram.flags, style: .mesos, sections: [],
         seeAlso: ["mesos-master(8)", "mesos-agent(8)", "marathon(8)"])
+
+    static let command = Manual(
+        name: "mesos", aliases: [], section: 1, summary: "commands for people who run a Mesos cluster",
+        synopsis: "COMMAND [--FLAG=VALUE]...",
+        description: ["Each command has options of its own. Those of doctor are these:"],
+        flags: DoctorProgram.flags, style: .mesos,
+        sections: [
+            Section(
+                title: "COMMANDS",
+                entries: [
+                    (
+                        "doctor",
+                        "Looks at the machine and its configuration, says what is wrong, and gives the command that mends "
+                            + "it. It changes nothing. Run it as root: other users do not see everything."
+                    )
+                ]),
+            Section(
+                title: "EXIT STATUS",
+                entries: [
+                    ("0", "No errors; there may be warnings and notes."),
+                    ("1", "At least one error: a service cannot do its work, or a secret is open."),
+                    ("2", "Wrong usage."),
+                ]),
+        ], seeAlso: ["mesos-master(8)", "mesos-agent(8)", "marathon(8)", "mesos-coordinator(8)"])
 
     static let launcher = Manual(
         name: "mesos-launcher", aliases: [], section: 8, summary: "the parent of one container of a Mesos agent",

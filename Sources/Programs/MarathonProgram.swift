@@ -5,14 +5,13 @@ import ServiceKit
 
 /// `marathon`
 enum MarathonProgram {
+    static let flags = ServiceFlags(
+        loader: FlagLoader(
+            program: "marathon", flags: MarathonFlags.all, style: .marathon, environmentPrefix: "MARATHON_"),
+        folders: ["marathon/conf"], defaults: ["marathon"], common: [("master", { $0 }), ("zk", stateURL)])
+
     static func run(_ arguments: [String]) async throws {
-        let loader = FlagLoader(
-            program: "marathon", flags: MarathonFlags.all, style: .marathon, environmentPrefix: "MARATHON_")
-        var flags = try ServiceRun.flags(loader, arguments, folders: ["marathon/conf"], defaults: ["marathon"])
-        if let zooKeeper = try ServiceRun.commonZooKeeper() {
-            flags.provide("master", zooKeeper)
-            flags.provide("zk", stateURL(zooKeeper))
-        }
+        let flags = try ServiceRun.flags(flags, arguments)
         try MarathonFlags.check(flags)
         ServiceLog.bootstrap(program: "marathon", level: level(flags.text("logging_level")))
         let logger = Logger(label: "marathon")
@@ -32,7 +31,7 @@ enum MarathonProgram {
     }
 
     /// The same servers with Marathon's own path, as the original's packages make it of /etc/mesos/zk.
-    static func stateURL(_ url: String) -> String {
+    @Sendable private static func stateURL(_ url: String) -> String {
         let rest = url.dropFirst("zk://".count)
         return "zk://\(rest.prefix { $0 != "/" })/marathon"
     }

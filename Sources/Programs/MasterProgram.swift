@@ -5,13 +5,14 @@ import ServiceKit
 
 /// `mesos-master`
 enum MasterProgram {
-    static func run(_ arguments: [String]) async throws {
-        let loader = FlagLoader(
+    static let flags = ServiceFlags(
+        loader: FlagLoader(
             program: "mesos-master", flags: MasterFlags.all,
-            shellFlags: ["ZK": "zk", "IP": "ip", "PORT": "port", "CLUSTER": "cluster", "LOGS": "log_dir"])
-        var flags = try ServiceRun.flags(
-            loader, arguments, folders: ["mesos-master"], defaults: ["mesos-master", "mesos"])
-        if let zooKeeper = try ServiceRun.commonZooKeeper() { flags.provide("zk", zooKeeper) }
+            shellFlags: ["ZK": "zk", "IP": "ip", "PORT": "port", "CLUSTER": "cluster", "LOGS": "log_dir"]),
+        folders: ["mesos-master"], defaults: ["mesos-master", "mesos"], common: [("zk", { $0 })])
+
+    static func run(_ arguments: [String]) async throws {
+        let flags = try ServiceRun.flags(flags, arguments)
         try MasterFlags.check(flags)
         ServiceLog.bootstrap(program: "mesos-master", level: ServiceLog.level(named: flags.text("logging_level")))
         let logger = Logger(label: "master")

@@ -26,28 +26,30 @@ enum ServiceRun {
         return variables
     }
 
-    /// Loads a program's flags; `--help` and `--version` end it. `folders` and `defaults` are below `/etc` and
-    /// `/etc/default`, those that count more first.
-    static func flags(
-        _ loader: FlagLoader, _ arguments: [String], folders: [String] = [], defaults: [String] = []
-    ) throws -> FlagValues {
+    /// Loads the flags of a program that has them from its command line and environment alone.
+    static func flags(_ loader: FlagLoader, _ arguments: [String]) throws -> FlagValues {
+        try flags(ServiceFlags(loader: loader, folders: [], defaults: [], common: []), arguments)
+    }
+
+    /// Loads a program's flags; `--help` and `--version` end it.
+    static func flags(_ service: ServiceFlags, _ arguments: [String]) throws -> FlagValues {
         if arguments.contains("--help") {
-            print(loader.usage, terminator: "")
+            print(service.loader.usage, terminator: "")
             exit(0)
         }
         if arguments.contains("--version") {
             print("mesos \(Version.mesos) (swift-mesos \(Version.release))")
             exit(0)
         }
-        let environment = environment
-        var variables = ShellVariables(environment: environment) { readConfiguration($0) }
-        for name in defaults.reversed() { try variables.read("\(etc)/default/\(name)") }
+        var (flags, variables) = try service.load(
+            arguments, environment: environment, etc: etc, readFile: readConfiguration)
         try variables.applyLimits()
         // As the originals' wrapper hands them on, to libraries and to programs such as docker.
         for (name, value) in variables.values { setenv(name, value, 0) }
-        return try loader.load(
-            arguments: arguments, environment: environment, directories: folders.map { "\(etc)/\($0)" },
-            defaults: variables)
+        if !service.common.isEmpty, let url = try commonZooKeeper() {
+            for (name, value) in service.common { flags.provide(name, value(url)) }
+        }
+        return flags
     }
 
     /// A file of the configuration. A service that is not root gets /etc/mesos/zk, which may hold a password, from
@@ -75,7 +77,7 @@ enum ServiceRun {
     }
 
     /// The zk:// URL of `/etc/mesos/zk`, which the services use when they are not told otherwise.
-    static func commonZooKeeper() throws -> String? {
+    private static func commonZooKeeper() throws -> String? {
         let path = "\(etc)/mesos/zk"
         guard let content = readConfiguration(path) else {
             // Without it a master would lead alone: one that cannot be read must not be taken for none.

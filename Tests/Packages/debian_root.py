@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 #: What the packages need is there from the start, so that it is not among what they leave behind.
-BASE = "systemd,libgcrypt20,libstdc++6,libsystemd0,man-db,bash-completion"
+BASE = "systemd,libssl3,libstdc++6,libsystemd0,man-db,bash-completion"
 #: apt's and dpkg's own records, and what other packages' scripts keep.
 NOT_OURS = ("/var/lib/dpkg/", "/var/lib/apt/", "/var/cache/", "/var/log/", "/srv/", "/tmp/", "/root/", "/run/", "/proc/",
             "/dev/")

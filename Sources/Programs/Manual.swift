@@ -180,6 +180,8 @@ struct Manual: Sendable {
                 + "stays until it has ended, and leaves its wait status in DIR/status, whatever becomes of the agent "
                 + "meanwhile. It is not meant to be called by people.",
             "SIGTERM asks the command to end; SIGUSR1 kills the whole container.",
+            "With --keep-cgroup alone it runs no command, but keeps the cgroup of mesos-tasks.service, which holds the "
+                + "containers of the agent.",
         ],
         flags: [], style: .mesos,
         sections: [files(["/usr/lib/mesos/mesos-launcher": "Where the agent looks for it (--launcher_dir)."])],

@@ -33,6 +33,10 @@ struct TestClient {
         while let next = core.nextDeadline, next <= end {
             now = max(now, next)
             all += handle(.tick)
+            if core.nextDeadline == next {
+                Issue.record("what was due at \(next) is still due")
+                break
+            }
         }
         now = end
         effects = all

@@ -14,6 +14,11 @@
 //     --bind=SOURCE:TARGET:ro|rw         a bind mount, needs a mnt namespace; may be repeated
 //     --no-new-privileges
 //
+//     mesos-launcher --keep-cgroup
+//
+// A service of systemd whose cgroup holds the containers: systemd removes a cgroup without processes, and one with a
+// process hands no controllers on. So it goes into a cgroup below its own, `keeper`, and stays there.
+//
 // Descriptor 3 takes one line: `ok` when the command runs, or `error STAGE: REASON`.
 // SIGTERM asks the command to end; SIGUSR1 kills the whole container. What the command leaves behind ends with it, in
 // whatever session it is.
@@ -359,7 +364,37 @@ static void wait_for_end(pid_t child, const sigset_t *signals) {
     }
 }
 
+// Where the processes of this unit are, below the unified hierarchy (cgroups(7)); false when there is none.
+static bool own_cgroup(char *path, size_t capacity) {
+    char text[4096];
+    read_text("/proc/self/cgroup", text, sizeof text);
+    char *line = strncmp(text, "0::", 3) == 0 ? text : strstr(text, "\n0::");
+    if (line == NULL) return false;
+    line = strchr(line, '/');
+    if (line == NULL) return false;
+    line[strcspn(line, "\n")] = 0;
+    return snprintf(path, capacity, "/sys/fs/cgroup%s/keeper", line) < (int)capacity;
+}
+
+// Returns when the process stands where it stays, which is left to a child: so systemd knows that it may go on.
+static int keep_cgroup(void) {
+    char path[4096];
+    if (!own_cgroup(path, sizeof path)) {
+        fprintf(stderr, "mesos-launcher --keep-cgroup: there is no cgroup v2 here\n");
+        return 1;
+    }
+    if ((mkdir(path, 0755) != 0 && errno != EEXIST) || !write_to(path, "cgroup.procs", "0")) {
+        fprintf(stderr, "mesos-launcher --keep-cgroup: %s: %s\n", path, strerror(errno));
+        return 1;
+    }
+    pid_t keeper = fork();
+    if (keeper < 0) return 1;
+    if (keeper > 0) return 0;
+    for (;;) pause();
+}
+
 int main(int count, char **arguments) {
+    if (count == 2 && strcmp(arguments[1], "--keep-cgroup") == 0) return keep_cgroup();
     signal(SIGPIPE, SIG_IGN); // An agent that dies during the launch must not take the container with it.
     parse(count, arguments);
     sigset_t signals;

@@ -18,6 +18,9 @@ enum Completion: String, CaseIterable {
     private static func options(_ manual: Manual) -> [(name: String, flag: Flag, takesValue: Bool)] {
         manual.flags.sorted { $0.name < $1.name }.flatMap { flag in
             guard flag.kind == .bool else { return [(flag.name, flag, true)] }
+            guard !ManualPage.questions.contains(where: { $0.key == flag.name }) else {
+                return [(flag.name, flag, false)]
+            }
             let negated = manual.style == .mesos ? "no-\(flag.name)" : "disable_\(flag.name)"
             return [(flag.name, flag, false), (negated, flag, false)]
         }

@@ -139,7 +139,7 @@ struct Manual: Sendable {
             "The coordinator answers the clients of one ZooKeeper 3.8 server: it keeps small pieces of data, tells of their "
                 + "changes, and notices clients that die. Mesos masters elect their leader through it, and Marathon keeps "
                 + "its state in it. It listens on port 2181.",
-            "With a command as its first argument it is a tool for the data of a coordinator:",
+            "With a command as its first argument it is a tool for the data of a coordinator; see COMMANDS.",
         ],
         flags: CoordinatorProgram.flags, style: .mesos,
         sections: [
@@ -151,8 +151,9 @@ struct Manual: Sendable {
                         "Takes over the data directory of an Apache ZooKeeper, which must not run; "
                             + "--from_log=DIRECTORY names that of its log, where it is apart."
                     ),
-                    ("export", "Prints all nodes as JSON."), ("dump", "Prints what the log and the snapshots hold."),
-                    ("verify", "Reads everything and says whether it is sound."),
+                    ("export", "Prints a line of JSON for each node, parents first."),
+                    ("dump", "Prints the tree for people: each node with the size of its data and its kind."),
+                    ("verify", "Reads every file, and says what is wrong with it."),
                     ("status", "Asks the coordinator that runs."),
                 ]),
             files([
@@ -179,6 +180,8 @@ struct Manual: Sendable {
                 + "stays until it has ended, and leaves its wait status in DIR/status, whatever becomes of the agent "
                 + "meanwhile. It is not meant to be called by people.",
             "SIGTERM asks the command to end; SIGUSR1 kills the whole container.",
+            "With --keep-cgroup alone it runs no command, but keeps the cgroup of mesos-tasks.service, which holds the "
+                + "containers of the agent.",
         ],
         flags: [], style: .mesos,
         sections: [files(["/usr/lib/mesos/mesos-launcher": "Where the agent looks for it (--launcher_dir)."])],

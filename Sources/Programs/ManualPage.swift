@@ -25,16 +25,23 @@ struct ManualPage {
         return lines.joined(separator: "\n") + "\n"
     }
 
+    /// Flags that are no setting, which `--no-` makes no sense of.
+    static let questions: KeyValuePairs = [
+        "help": "Prints all flags, and ends.", "version": "Prints the version, and ends.",
+    ]
+
     private var options: [String] {
-        let effective = manual.flags.filter(\.isImplemented).sorted { $0.name < $1.name }
-        guard !effective.isEmpty else { return [] }
+        let settings = manual.flags.filter { flag in
+            flag.isImplemented && !Self.questions.contains { $0.key == flag.name }
+        }.sorted { $0.name < $1.name }
+        guard !settings.isEmpty else { return [] }
         return [".SH OPTIONS"]
-            + effective.flatMap { flag in
+            + settings.flatMap { flag in
                 let names = ([flag.name] + flag.aliases).map { form(flag, $0) }.joined(separator: ", ")
                 let standard = flag.defaultValue.map { "Default: \($0)." }
                 let text = [flag.help, Self.values(flag.kind), standard ?? ""].filter { !$0.isEmpty }
                 return Self.entry(names, text.joined(separator: " "))
-            }
+            } + Self.questions.flatMap { Self.entry("\\fB" + Self.escaped("--\($0.key)") + "\\fR", $0.value) }
     }
 
     private var withoutEffect: [String] {

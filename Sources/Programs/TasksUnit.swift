@@ -8,7 +8,7 @@ import ServiceKit
 
 /// The unit of systemd that holds the tasks, when the agent is a service of it: its cgroup is handed to the agent, and
 /// what is in there goes on when the agent's own unit ends.
-struct TasksUnit {
+struct TasksUnit: Equatable {
     /// The cgroup below the hierarchy, for `--cgroups_root`.
     let root: String
     /// The directory of the cgroup of launchers, and of tasks that have none of their own.

@@ -28,7 +28,7 @@ struct ShellReader {
 
     /// An error with the line that the reader is at.
     func complaint(_ reason: String) -> FlagError {
-        FlagError("\(path):\(1 + characters[..<min(index, characters.count)].count { $0 == "\n" }): \(reason)")
+        FlagError("\(path):\(1 + characters[..<min(index, characters.count)].count { $0.isNewline }): \(reason)")
     }
 
     /// The next statement; nil at the end.
@@ -116,7 +116,7 @@ struct ShellReader {
 
     private mutating func takeLine() -> String {
         let start = index
-        while let character = current, character != "\n" { index += 1 }
+        while let character = current, !character.isNewline { index += 1 }
         return SmallFile.trimmed(String(characters[start..<index]))
     }
 
@@ -135,7 +135,7 @@ struct ShellReader {
     }
 
     private func isExported(before start: Int) -> Bool {
-        let line = characters[..<start].reversed().prefix { $0 != "\n" && $0 != ";" }.reversed()
+        let line = characters[..<start].reversed().prefix { !$0.isNewline && $0 != ";" }.reversed()
         return String(line).split(separator: " ").first == "export"
     }
 }

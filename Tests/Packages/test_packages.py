@@ -14,7 +14,7 @@ SOURCE = Path(__file__).resolve().parents[2]
 PACKAGES = Path(os.environ["PACKAGES"])
 SERVICES = ["mesos", "marathon", "mesosphere-zookeeper"]
 #: Exposure of systemd-analyze in tenths, at most. The agent's is what its tasks may do.
-EXPOSURE = {"zookeeper": 12, "mesos-master": 12, "marathon": 12, "mesos-slave": 85}
+EXPOSURE = {"zookeeper": 12, "mesos-master": 12, "marathon": 12, "mesos-slave": 85, "mesos-tasks": 15}
 
 
 def package(name, folder=PACKAGES):

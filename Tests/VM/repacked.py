@@ -31,4 +31,4 @@ def _repack(package, folder, tree, revision):
         settings.write_text(settings.read_text() + "# As of the new version.\n")
         sums = tree / "DEBIAN/md5sums"
         sums.write_text(re.sub(r".*  etc/.*\n", "", sums.read_text()))
-    subprocess.run(["dpkg-deb", "--build", "--root-owner-group", "-Znone", tree, folder], check=True, capture_output=True)
+    subprocess.run(["dpkg-deb", "--build", "--root-owner-group", "-Zzstd", "-z1", tree, folder], check=True, capture_output=True)

@@ -6,6 +6,8 @@ import struct
 import threading
 import time
 
+import pytest
+
 import wire
 from harness import Coordinator, wait_for
 from wire import Closed, Event, Wire
@@ -70,6 +72,7 @@ class Watcher:
                 pass
 
 
+@pytest.mark.timeout(300)
 def test_kills(testbed):
     """No acknowledged write is lost, no number comes twice, no ephemeral node outlives its session or goes before it,
     no watch is lost."""

@@ -13,7 +13,7 @@ from harness import HOST, Program, free_port, http_get, programs_path, wait_for
 from marathon_cluster import RestAPI, end_launchers, processes_with, wait_for_subscription
 
 APP = "/tutorial/web"
-SESSION_SECONDS = 2
+SESSION_SECONDS = 8
 
 
 class Service(Program):
@@ -36,7 +36,7 @@ class Site:
         need_program("marathon")
         self.etc = bed.directory / "etc"
         self.work = bed.directory / "agent"
-        self.coordinator = bed.new(kind)
+        self.coordinator = bed.new(kind, settings={"maxSessionTimeout": SESSION_SECONDS * 1000})
         self._configure_coordinator()
         ports = {name: free_port() for name in ("mesos-master", "mesos-slave", "marathon")}
         self._write_files(ports, containerizers, docker)
@@ -256,7 +256,7 @@ def check_untouched(site, app, ids, before, tasks):
     check_served(site, app)
 
 
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(300)
 def test_tutorial(site_and_app):
     """From nothing to a scaled app that outlives a kill of each of its own tasks and of each service."""
     site, app = site_and_app

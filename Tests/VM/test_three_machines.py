@@ -15,6 +15,10 @@ NAMES = ["n1", "n2", "n3"]
 WEB, NATIVE = 31500, 31600
 #: How soon the master takes a silent agent for lost: 3 pings.
 PING_SECONDS, PINGS = 5, 3
+#: How long a master that was just elected waits for the agents of the one before.
+REREGISTER_SECONDS = 30
+#: How often Marathon asks for tasks that a new master may know nothing of, in milliseconds.
+RECONCILE = 20_000
 APPS = {"/web": WEB, "/native": NATIVE}
 
 SET_UP = """
@@ -39,10 +43,14 @@ echo zk://10.0.0.1:2181,10.0.0.2:2181,10.0.0.3:2181/mesos > /etc/mesos/zk
 echo 2 > /etc/mesos-master/quorum
 echo {ping}secs > /etc/mesos-master/agent_ping_timeout
 echo {pings} > /etc/mesos-master/max_agent_ping_timeouts
+echo {reregister}secs > /etc/mesos-master/agent_reregister_timeout
 echo 10.0.0.{index} | tee /etc/mesos-master/hostname > /etc/mesos-slave/hostname
 echo docker,mesos > /etc/mesos-slave/containerizers
 echo 15mins > /etc/mesos-slave/executor_registration_timeout
-test ! -d /etc/marathon || echo 10.0.0.{index} > /etc/marathon/conf/hostname
+if [ -d /etc/marathon ]; then
+    echo 10.0.0.{index} > /etc/marathon/conf/hostname
+    echo {reconcile} > /etc/marathon/conf/reconciliation_interval
+fi
 systemctl restart mesos-master mesos-slave
 test ! -d /etc/marathon || systemctl restart marathon
 """
@@ -141,7 +149,9 @@ def cluster(site, packages):
         copy_repository(packages, machine)
         wanted = "mesos" if machine.name == "n3" else "mesos marathon"
         install = told.replace("mesos marathon mesosphere-zookeeper", wanted)
-        machine.run(SET_UP.format(index=machine.index, install=install, ping=PING_SECONDS, pings=PINGS), 600)
+        script = SET_UP.format(index=machine.index, install=install, ping=PING_SECONDS, pings=PINGS,
+                               reregister=REREGISTER_SECONDS, reconcile=RECONCILE)
+        machine.run(script, 600)
 
     with concurrent.futures.ThreadPoolExecutor() as threads:
         list(threads.map(install, site.machines))

@@ -249,6 +249,8 @@ static void show_own_cgroup(void) {
     const char *hierarchy = "/sys/fs/cgroup";
     struct statfs status;
     if (statfs(hierarchy, &status) != 0 || status.f_type != CGROUP2_MAGIC) return;
+    // Linux does not mount a file system over itself.
+    if (umount2(hierarchy, MNT_DETACH) != 0) fail("umount cgroup2");
     if (mount("cgroup", hierarchy, "cgroup2", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) != 0) fail("mount cgroup2");
 }
 

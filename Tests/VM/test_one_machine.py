@@ -322,6 +322,7 @@ def test_stop(story):
     story.marathon.wait_for_tasks("/web", 2)
     story.marathon.delete("/web")
     story.marathon.wait_until_gone("/web")
+    wait_for(lambda: story.run("docker ps --all --quiet") == "", 60, "the agent removes the containers of /web")
     story.manual.run(story.machine, "Stop")
     assert left_over(story) == ""
 

@@ -32,32 +32,31 @@ final class ClientListener {
             _ in
             let known = bound.value.stamps
             return NIOThreadPool.singleton.runIfActive(eventLoop: eventLoop) {
-                Result { () throws(TLSError) in try Self.reread(settings, known) }
-            }.map { bound.value.take($0, of: settings) }
+                Self.reread(settings, known)
+            }.map { bound.value.take($0) }
         }
     }
 
     func stop() { reload?.cancel() }
 
-    /// Nil while the files are as they were.
-    private static func reread(
-        _ settings: TLSSettings, _ known: [FileStamp?]
-    ) throws(TLSError) -> (context: TLSContext, stamps: [FileStamp?])? {
+    private typealias Reread = (stamps: [FileStamp?], context: Result<TLSContext, TLSError>)
+
+    /// Nil while the files are as they were. The stamps are taken before the files are read: what changes meanwhile is
+    /// read the next time.
+    private static func reread(_ settings: TLSSettings, _ known: [FileStamp?]) -> Reread? {
         let stamps = settings.stamps
         guard stamps != known else { return nil }
-        return (try TLSContext(server: settings), stamps)
+        return (stamps, Result { () throws(TLSError) in try TLSContext(server: settings) })
     }
 
-    private func take(
-        _ result: Result<(context: TLSContext, stamps: [FileStamp?])?, TLSError>, of settings: TLSSettings
-    ) {
-        switch result {
-        case .success(nil): break
-        case .success(let new?):
-            (security, stamps) = (new.context, new.stamps)
+    private func take(_ files: Reread?) {
+        guard let files else { return }
+        stamps = files.stamps  // What is wrong with them is said once for each state of the files.
+        switch files.context {
+        case .success(let context):
+            security = context
             logger.notice("read the keys and certificates again: they have changed")
         case .failure(let error):
-            stamps = settings.stamps  // Said once for each state of the files.
             logger.error("keys and certificates stay as they were, the new ones cannot be used: \(error)")
         }
     }

@@ -11,22 +11,6 @@ import ZooKeeperProtocol
 struct RecordFuzzTests {
     private static let cases = ProcessInfo.processInfo.environment["CASES"].flatMap { Int($0) } ?? 500_000
 
-    private static func damage(_ bytes: [UInt8], _ generator: inout SeededGenerator) -> [UInt8] {
-        var bytes = bytes
-        for _ in 0..<Int.random(in: 1...3, using: &generator) {
-            guard !bytes.isEmpty else { break }
-            let place = Int.random(in: 0..<bytes.count, using: &generator)
-            switch Int.random(in: 0..<5, using: &generator) {
-            case 0: bytes[place] = UInt8.random(in: 0...255, using: &generator)
-            case 1: bytes[place] ^= 1 << UInt8.random(in: 0...7, using: &generator)
-            case 2: bytes.removeLast(bytes.count - place)
-            case 3: bytes.insert(UInt8.random(in: 0...255, using: &generator), at: place)
-            default: bytes[place] = [0, 0x7f, 0x80, 0xff].randomElement(using: &generator) ?? 0
-            }
-        }
-        return bytes
-    }
-
     private static let entries: [[UInt8]] = {
         let acl = ACL.open + [ACL(permissions: 1, scheme: "digest", id: "a:b")]
         let changes: [Transaction] = [
@@ -45,7 +29,8 @@ struct RecordFuzzTests {
         var generator = SeededGenerator(seed: seed)
         var read = 0
         for number in 0..<Self.cases {
-            let bytes = Self.damage(Self.entries.randomElement(using: &generator) ?? [], &generator)
+            let bytes = Damage.to(
+                Self.entries.randomElement(using: &generator) ?? [], times: 1...3, using: &generator)
             guard let entry = try? LogEntry(bytes) else { continue }
             read += 1
             try #require(try LogEntry(entry.bytes) == entry, "seed \(seed), case \(number)")
@@ -63,7 +48,7 @@ struct RecordFuzzTests {
         greeting.write(to: &writer)
         var read = 0
         for _ in 0..<Self.cases {
-            var reader = JuteReader(Self.damage(writer.bytes, &generator))
+            var reader = JuteReader(Damage.to(writer.bytes, times: 1...3, using: &generator))
             if (try? ConnectRequest(from: &reader)) != nil { read += 1 }
         }
         #expect(read > 0 && read < Self.cases)
@@ -75,7 +60,7 @@ struct RecordFuzzTests {
         let whole = ZooKeeperFilesTests.snapshot(["/a", "/a/b", "/c"])
         _ = try ZooKeeperSnapshot.read(whole)
         for number in 0..<(Self.cases / 10) {
-            let bytes = Self.damage(whole, &generator)
+            let bytes = Damage.to(whole, times: 1...3, using: &generator)
             guard bytes != whole, (try? ZooKeeperSnapshot.read(bytes)) != nil else { continue }
             // What stands behind the checksum is not under it.
             try #require(bytes.prefix(whole.count - 5) == whole.prefix(whole.count - 5), "seed \(seed), case \(number)")

@@ -93,19 +93,7 @@ struct RequestFuzzTests {
     }()
 
     private static func damaged(_ generator: inout SeededGenerator) -> [UInt8] {
-        var bytes = requests.randomElement(using: &generator) ?? []
-        for _ in 0..<Int.random(in: 0...3, using: &generator) {
-            guard !bytes.isEmpty else { break }
-            let place = Int.random(in: 0..<bytes.count, using: &generator)
-            switch Int.random(in: 0..<5, using: &generator) {
-            case 0: bytes[place] = UInt8.random(in: 0...255, using: &generator)
-            case 1: bytes[place] ^= 1 << UInt8.random(in: 0...7, using: &generator)
-            case 2: bytes.removeLast(bytes.count - place)
-            case 3: bytes.insert(UInt8.random(in: 0...255, using: &generator), at: place)
-            default: bytes.remove(at: place)
-            }
-        }
-        return bytes
+        Damage.to(requests.randomElement(using: &generator) ?? [], times: 0...3, using: &generator)
     }
 
     @Test(

@@ -26,6 +26,7 @@ class Client(threading.Thread):
         self.port, self.number = port, number
         self.must_end = threading.Event()
         self.acknowledged = []
+        self.ephemerals = {}
         self.zxid, self.session, self.password = 0, 0, bytes(16)
         self.problem = None
         self.start()
@@ -46,7 +47,10 @@ class Client(threading.Thread):
                     self.problem = reply
                     return self.must_end.set()
                 self.zxid = max(self.zxid, reply.zxid)
-                self.acknowledged.append(wire.read_text(reply.body)[0])
+                path = wire.read_text(reply.body)[0]
+                self.acknowledged.append(path)
+                if flags & wire.EPHEMERAL:
+                    self.ephemerals.setdefault(self.session, set()).add(path.removeprefix("/e/"))
             raw.set("/counter", str(len(self.acknowledged)).encode())
 
 
@@ -97,23 +101,32 @@ def test_kills(testbed):
         watcher.round(kill_and_restart)
     for client in clients:
         client.must_end.set()
+    for client in clients:
         client.join(10)
         assert client.problem is None, client.problem
     check(server, clients)
 
 
 def check(server, clients):
+    survivors = 0
+    for client in clients:
+        with Wire(server.port, timeout=4000, session=client.session, password=client.password, zxid=client.zxid) as raw:
+            if raw.session:  # It lives, now at least: so does each of its nodes.
+                survivors += 1
+                assert client.ephemerals.get(raw.session, set()) <= children(raw, "/e")
+    assert survivors
     numbered = [path for client in clients for path in client.acknowledged if path.startswith("/q/")]
     assert len(numbered) == len(set(numbered)) > ROUNDS
-    owned = [path for client in clients for path in client.acknowledged if path.startswith("/e/")]
     with Wire(server.port) as raw:
-        assert all(raw.exists(path) for path in numbered)
-        # Their sessions still live: each of their nodes does so too.
-        assert all(raw.exists(path) for path in owned)
-        wait_for(lambda: children(raw, "/e") == 0, 30, "the nodes of sessions that ended are gone")
+        assert {path.removeprefix("/q/") for path in numbered} <= children(raw, "/q")
+        wait_for(lambda: not children(raw, "/e"), 30, "the nodes of sessions that ended are gone")
 
 
 def children(raw, path):
-    """How many there are; asking keeps the session alive."""
-    reply = raw.call(wire.CHILDREN, wire.text(path) + b"\0")
-    return int.from_bytes(reply.body[:4], "big")
+    """Their names; asking keeps the session alive."""
+    body = raw.call(wire.CHILDREN, wire.text(path) + b"\0").body
+    count, offset, names = int.from_bytes(body[:4], "big"), 4, set()
+    for _ in range(count):
+        name, offset = wire.read_text(body, offset)
+        names.add(name)
+    return names

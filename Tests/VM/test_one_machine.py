@@ -66,12 +66,13 @@ class Story:
         return {task["id"] for task in self.marathon.get("/v2/tasks")["tasks"] if task["state"] == "TASK_RUNNING"}
 
     def group(self, task):
-        """The cgroup of a native task."""
-        return "/sys/fs/cgroup" + self.run(f"""
+        """The cgroup of a native task. Its processes may come and go while they are asked."""
+        return "/sys/fs/cgroup" + wait_for(lambda: self.run(f"""
             for process in $(grep -lsz '^MESOS_TASK_ID={task}$' /proc/[0-9]*/environ); do
                 process=${{process%/environ}}
-                test "$(cat $process/comm)" = mesos-launcher || {{ cut -d: -f3 $process/cgroup; break; }}
-            done""").strip()
+                test "$(cat $process/comm)" != mesos-launcher || continue
+                cut -d: -f3 $process/cgroup | grep /mesos && break
+            done 2>/dev/null || true""").strip(), 30, f"a process of {task} is found")
 
     def check_untouched(self, before, what):
         """Nothing of the tasks was started again, and every instance of every app answered all the time."""

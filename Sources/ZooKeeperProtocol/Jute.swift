@@ -40,42 +40,37 @@ public struct JuteReader: Sendable {
         return T(bigEndian: bytes.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: offset, as: T.self) })
     }
 
-    /// Nil for the null buffer, which is not the empty one.
-    public mutating func buffer() throws(JuteError) -> [UInt8]? {
+    /// The bytes of a buffer in place; nil for the null buffer, which is not the empty one.
+    public mutating func slice() throws(JuteError) -> ArraySlice<UInt8>? { try content("buffer") }
+
+    private mutating func content(_ what: StaticString) throws(JuteError) -> ArraySlice<UInt8>? {
         let length = try int()
         guard length >= 0 else {
-            guard length == -1 else { throw JuteError("a buffer of length \(length)") }
+            guard length == -1 else { throw JuteError("a \(what) of length \(length)") }
             return nil
         }
-        guard Int(length) <= bytes.endIndex - position else { throw JuteError("a buffer beyond the end") }
+        guard Int(length) <= bytes.endIndex - position else { throw JuteError("a \(what) beyond the end") }
         defer { position += Int(length) }
-        return Array(bytes[position..<position + Int(length)])
+        return bytes[position..<position + Int(length)]
     }
+
+    /// A copy of a buffer; nil for the null buffer, which is not the empty one.
+    public mutating func buffer() throws(JuteError) -> [UInt8]? { try slice().map { Array($0) } }
 
     /// Calls with a buffer in place; nil is the null buffer.
     public mutating func withBuffer<R>(_ body: (UnsafeRawBufferPointer?) -> R) throws(JuteError) -> R {
-        let length = try int()
-        guard length >= 0 else {
-            guard length == -1 else { throw JuteError("a buffer of length \(length)") }
-            return body(nil)
-        }
-        guard Int(length) <= bytes.endIndex - position else { throw JuteError("a buffer beyond the end") }
-        defer { position += Int(length) }
-        let start = position - bytes.startIndex
-        return bytes.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[start..<start + Int(length)])) }
+        guard let slice = try slice() else { return body(nil) }
+        return slice.withUnsafeBytes { body($0) }
     }
 
     public mutating func string() throws(JuteError) -> String? {
-        let length = try int()
-        guard length >= 0 else {
-            guard length == -1 else { throw JuteError("a text of length \(length)") }
-            return nil
+        guard let slice = try content("text") else { return nil }
+        // Most texts are ASCII, and for them there is a way without the standard library's generic validation.
+        let text = slice.withUnsafeBufferPointer { bytes in
+            bytes.reduce(0, |) < 0x80
+                ? String(decoding: bytes, as: UTF8.self) : String(validating: bytes, as: UTF8.self)
         }
-        guard Int(length) <= bytes.endIndex - position else { throw JuteError("a text beyond the end") }
-        defer { position += Int(length) }
-        guard let text = String(validating: bytes[position..<position + Int(length)], as: UTF8.self) else {
-            throw JuteError("a text that is no UTF-8")
-        }
+        guard let text else { throw JuteError("a text that is no UTF-8") }
         return text
     }
 

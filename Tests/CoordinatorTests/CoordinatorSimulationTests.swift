@@ -35,7 +35,7 @@ struct CoordinatorSimulationTests {
         #expect(zxids == Array(1...Int64(zxids.count)))
         for (entries, state) in states.shuffled(using: &generator).prefix(10) {
             var second = TestCoordinator()
-            for entry in server.log.prefix(entries) { second.core.recover(try LogEntry(entry.bytes)) }
+            for entry in server.log.prefix(entries) { second.core.recover(try LogEntry(entry.bytes[...])) }
             try #require(State(second.core) == state, "seed \(seed), \(entries) entries")
         }
     }

@@ -50,3 +50,14 @@ struct LogFiles {
 
     var segments: [String] { WriteAheadLog.segments(in: directory.path) }
 }
+
+extension LogSegment {
+    /// All entries of a segment.
+    static func entries(
+        of path: String, isNewest: Bool, _ files: any FileStore = SystemFiles()
+    ) throws(LogError) -> [LogEntry] {
+        var entries: [LogEntry] = []
+        _ = try LogSegment(reading: path, isNewest: isNewest, files) { entries.append($0) }
+        return entries
+    }
+}

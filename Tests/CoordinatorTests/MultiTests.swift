@@ -159,7 +159,7 @@ struct MultiTests {
             .delete("/a/s0000000000"),
         ])
         var second = TestCoordinator()
-        for entry in server.log { second.core.recover(try LogEntry(entry.bytes)) }
+        for entry in server.log { second.core.recover(try LogEntry(entry.bytes[...])) }
         #expect(second.core.tree.nodes == server.core.tree.nodes)
     }
 }

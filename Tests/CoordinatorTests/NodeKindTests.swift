@@ -78,7 +78,7 @@ struct NodeKindTests {
         _ = try create("/t", 5, ttl: 100)
         try quota("/c", "count=1,bytes=-1=;byteHardLimit=-1;countHardLimit=3")
         var second = TestCoordinator()
-        for entry in server.log { second.core.recover(try LogEntry(entry.bytes)) }
+        for entry in server.log { second.core.recover(try LogEntry(entry.bytes[...])) }
         second.core.finishRecovery(at: second.now)
         #expect(second.core.tree.nodes == server.core.tree.nodes)
         #expect(second.core.tree.mortals.count == 2)

@@ -49,7 +49,7 @@ struct RecoveryTests {
         #expect(try files.recover().lastZxid == 2)
         #expect(files.segments.last?.hasSuffix("log.0000000000000003") == true)
         #expect(try files.recover().lastZxid == 2)
-        #expect(try LogSegment(reading: path, isNewest: false).entries == creates(1...2))
+        #expect(try LogSegment.entries(of: path, isNewest: false) == creates(1...2))
     }
 
     @Test("Damage in the middle stops the start and changes nothing")

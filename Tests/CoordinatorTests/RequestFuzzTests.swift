@@ -123,7 +123,7 @@ struct RequestFuzzTests {
             try #require(isAnswered, "seed \(seed), case \(number)")
         }
         var second = TestCoordinator()
-        for entry in server.log { second.core.recover(try LogEntry(entry.bytes)) }
+        for entry in server.log { second.core.recover(try LogEntry(entry.bytes[...])) }
         second.core.finishRecovery(at: second.now)
         try #require(second.core.tree.nodes == server.core.tree.nodes, "seed \(seed)")
         #expect(second.core.tree.size == server.core.tree.size)

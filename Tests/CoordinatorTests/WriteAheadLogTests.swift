@@ -32,18 +32,18 @@ struct WriteAheadLogTests {
         ]
         for transaction in simple + [.multi(simple), .multi([])] {
             let entry = LogEntry(zxid: .max, time: -1, transaction: transaction)
-            #expect(try LogEntry(entry.bytes) == entry)
+            #expect(try LogEntry(entry.bytes[...]) == entry)
         }
         let nested = LogEntry(zxid: 1, time: 1, transaction: .multi([.multi([])]))
-        #expect(throws: JuteError.self) { try LogEntry(nested.bytes) }
+        #expect(throws: JuteError.self) { try LogEntry(nested.bytes[...]) }
     }
 
     @Test("What was appended is read back in order")
     func roundTrip() throws {
         let entries = LogFiles.entries(1...300)
         let (path, _) = try files.segment(entries, zeros: 100)
-        #expect(try LogSegment(reading: path, isNewest: true).entries == entries)
-        #expect(try LogSegment(reading: path, isNewest: false).entries == entries)
+        #expect(try LogSegment.entries(of: path, isNewest: true) == entries)
+        #expect(try LogSegment.entries(of: path, isNewest: false) == entries)
     }
 
     @Test("Names of segments sort as their zxids and tell them", arguments: [0, 1, 255, 256, 1 << 40, Int64.max])
@@ -57,11 +57,11 @@ struct WriteAheadLogTests {
     @Test("A segment without entries, or without anything, is empty")
     func empty() throws {
         let (path, _) = try files.segment([], zeros: 10)
-        #expect(try LogSegment(reading: path, isNewest: false).entries.isEmpty)
+        #expect(try LogSegment.entries(of: path, isNewest: false).isEmpty)
         for content in [[], [UInt8](repeating: 0, count: 5000)] {
             try files.edit(path) { $0 = content }
-            #expect(try LogSegment(reading: path, isNewest: true).entries.isEmpty)
-            #expect(throws: LogError.self) { try LogSegment(reading: path, isNewest: false).entries }
+            #expect(try LogSegment.entries(of: path, isNewest: true).isEmpty)
+            #expect(throws: LogError.self) { try LogSegment.entries(of: path, isNewest: false) }
         }
     }
 
@@ -74,7 +74,7 @@ struct WriteAheadLogTests {
                 try files.edit(path) { content in
                     content = Array(content[..<min(length, content.count)]) + [UInt8](repeating: 0, count: zeros)
                 }
-                let found = try LogSegment(reading: path, isNewest: true).entries
+                let found = try LogSegment.entries(of: path, isNewest: true)
                 try #require(found == Array(entries[..<2]), "cut at \(length), \(zeros) zeros")
             }
             _ = try files.segment(entries)
@@ -85,7 +85,7 @@ struct WriteAheadLogTests {
     func tornOlder() throws {
         let (path, offsets) = try files.segment(LogFiles.entries(1...3))
         try files.edit(path) { $0 = Array($0[..<(offsets[3] - 1)]) }
-        let error = try #require(throws: LogError.self) { try LogSegment(reading: path, isNewest: false).entries }
+        let error = try #require(throws: LogError.self) { try LogSegment.entries(of: path, isNewest: false) }
         #expect(error.description.hasPrefix("\(path): damaged record at offset \(offsets[2])"))
     }
 
@@ -96,7 +96,7 @@ struct WriteAheadLogTests {
         for place in [offsets[1] + 4, offsets[1] + 8, offsets[2] - 1] {
             try files.edit(path) { $0[place] ^= 1 }
             let error = try #require(throws: LogError.self) {
-                try LogSegment(reading: path, isNewest: isNewest).entries
+                try LogSegment.entries(of: path, isNewest: isNewest)
             }
             #expect(error.description.hasPrefix("\(path): damaged record at offset \(offsets[1]) before later ones"))
             try files.edit(path) { $0[place] ^= 1 }
@@ -107,7 +107,7 @@ struct WriteAheadLogTests {
     func damagedLength(byte: Int) throws {
         let (path, offsets) = try files.segment(LogFiles.entries(1...5), zeros: 100)
         try files.edit(path) { $0[offsets[1] + byte] ^= 0x40 }
-        #expect(throws: LogError.self) { try LogSegment(reading: path, isNewest: true).entries }
+        #expect(throws: LogError.self) { try LogSegment.entries(of: path, isNewest: true) }
     }
 
     @Test("A length of zero before later records is damage too")
@@ -116,15 +116,15 @@ struct WriteAheadLogTests {
         try files.edit(path) { content in
             for place in offsets[1]..<offsets[1] + 4 { content[place] = 0 }
         }
-        #expect(throws: LogError.self) { try LogSegment(reading: path, isNewest: true).entries }
+        #expect(throws: LogError.self) { try LogSegment.entries(of: path, isNewest: true) }
     }
 
     @Test("A file of another kind is refused")
     func foreign() throws {
         let path = "\(files.directory.path)/log.1"
         try files.edit(path) { $0 = Array("ZKLG....".utf8) + [1, 2, 3] }
-        #expect(throws: LogError.self) { try LogSegment(reading: path, isNewest: true).entries }
-        #expect(throws: LogError.self) { try LogSegment(reading: "\(path).absent", isNewest: true) }
+        #expect(throws: LogError.self) { try LogSegment.entries(of: path, isNewest: true) }
+        #expect(throws: LogError.self) { try LogSegment.entries(of: "\(path).absent", isNewest: true) }
     }
 
     @Test("Random damage never crashes the reader and never invents entries", arguments: 1...3 as ClosedRange<UInt64>)
@@ -140,7 +140,7 @@ struct WriteAheadLogTests {
                 content[place] = UInt8.random(in: 0...255, using: &generator)
             }
             try files.edit(path) { $0 = content }
-            guard let found = try? LogSegment(reading: path, isNewest: true).entries else { continue }
+            guard let found = try? LogSegment.entries(of: path, isNewest: true) else { continue }
             try #require(entries.starts(with: found), "seed \(seed)")
         }
     }

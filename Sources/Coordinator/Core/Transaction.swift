@@ -130,7 +130,7 @@ struct LogEntry: Sendable, Equatable {
         self.transaction = transaction
     }
 
-    init(_ bytes: [UInt8]) throws(JuteError) {
+    init(_ bytes: ArraySlice<UInt8>) throws(JuteError) {
         var reader = JuteReader(bytes)
         zxid = try reader.long()
         time = try reader.long()

@@ -3,16 +3,20 @@ import ZooKeeperProtocol
 /// A segment of the log as it is read back.
 struct LogSegment: Sendable {
     let path: String
-    let entries: [LogEntry]
+    /// How many entries it holds.
+    let count: Int
     /// Where the last whole batch ends; what lies behind it was being written when a crash came.
     let end: Int
     let isTorn: Bool
     /// Bytes of the file, the zeros at its end among them.
     let size: Int
 
-    /// A batch that a crash cut short ends the newest segment; any other damage is an error that names the file and the
-    /// offset.
-    init(reading path: String, isNewest: Bool, _ files: any FileStore = SystemFiles()) throws(LogError) {
+    /// Visits the entries in their order. A batch that a crash cut short ends the newest segment; any other damage is an
+    /// error that names the file and the offset.
+    init(
+        reading path: String, isNewest: Bool, _ files: any FileStore = SystemFiles(),
+        visit: (LogEntry) throws(LogError) -> Void
+    ) throws(LogError) {
         self.path = path
         let content = try files.content(path)
         size = content.count
@@ -21,18 +25,22 @@ struct LogSegment: Sendable {
             guard isNewest, content.allSatisfy({ $0 == 0 }) || WriteAheadLog.magic.starts(with: content) else {
                 throw LogError(description: "\(path): not a log of this version: refusing to read it")
             }
-            (entries, end, isTorn) = ([], 0, true)
+            (count, end, isTorn) = (0, 0, true)
             return
         }
         let salt = Self.number(content, WriteAheadLog.magic.count)
-        var entries: [LogEntry] = []
+        var count = 0
         var offset = WriteAheadLog.headerSize
         while let batch = Self.batch(content, at: offset, salt: salt) {
-            entries += try Self.entries(batch, path: path, at: offset)
+            var reader = JuteReader(batch)
+            while !reader.isAtEnd {
+                try visit(try Self.entry(&reader, path: path, at: offset))
+                count += 1
+            }
             offset += 8 + batch.count
         }
         let used = (content.lastIndex { $0 != 0 } ?? 0) + 1
-        (self.entries, end, isTorn) = (entries, offset, offset < used)
+        (self.count, end, isTorn) = (count, offset, offset < used)
         guard isTorn else { return }
         // What a crash cut short is the last there is; a whole batch behind it was written before the damage.
         let isTail = isNewest && !(offset + 1..<used).contains { Self.batch(content, at: $0, salt: salt) != nil }
@@ -55,19 +63,17 @@ struct LogSegment: Sendable {
         return checksum == number(content, offset + 4) ? content[(offset + 8)..<end] : nil
     }
 
-    private static func entries(
-        _ batch: ArraySlice<UInt8>, path: String, at offset: Int
-    ) throws(LogError) -> [LogEntry] {
-        var reader = JuteReader(batch)
-        var entries: [LogEntry] = []
+    /// The next entry of the batch at an offset.
+    private static func entry(
+        _ reader: inout JuteReader, path: String, at offset: Int
+    ) throws(LogError) -> LogEntry {
         do {
-            while !reader.isAtEnd { entries.append(try LogEntry(try reader.buffer() ?? [])) }
+            return try LogEntry(try reader.slice() ?? [])
         } catch {
             throw LogError(
                 description: "\(path): the batch at offset \(offset) is whole, but not of this version (\(error)): use "
                     + "the version that wrote it")
         }
-        return entries
     }
 
     private static func number(_ content: [UInt8], _ offset: Int) -> UInt32 {

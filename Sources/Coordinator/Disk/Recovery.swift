@@ -8,7 +8,7 @@ enum Recovery {
         try read(into: &core, settings) { segment throws(LogError) in
             // What a crash tore off must not stay before the next segment as damage in the middle, and zeros that are
             // of no more use need not be read again by each start.
-            if segment.entries.isEmpty {
+            if segment.count == 0 {
                 settings.files.remove(segment.path)
             } else if segment.end < segment.size {
                 try settings.files.cut(segment.path, to: segment.end)
@@ -33,8 +33,10 @@ enum Recovery {
             {
                 continue
             }
-            let segment = try LogSegment(reading: path, isNewest: index == segments.count - 1, settings.files)
-            try replay(segment, into: &core)
+            let isNewest = index == segments.count - 1
+            let segment = try LogSegment(reading: path, isNewest: isNewest, settings.files) { entry throws(LogError) in
+                try replay(entry, of: path, into: &core)
+            }
             try finish(segment)
         }
     }
@@ -60,15 +62,14 @@ enum Recovery {
         if let failure { throw failure }
     }
 
-    private static func replay(_ segment: LogSegment, into core: inout CoordinatorCore) throws(LogError) {
-        for entry in segment.entries where entry.zxid > core.lastZxid {
-            guard entry.zxid == core.lastZxid + 1 else {
-                throw LogError(
-                    description: "\(segment.path): begins at zxid 0x\(String(entry.zxid, radix: 16)), but what comes "
-                        + "before it ends at 0x\(String(core.lastZxid, radix: 16)): a snapshot or a part of the log is "
-                        + "missing; restore it from a copy, or move the directory away to start empty")
-            }
-            core.recover(entry)
+    private static func replay(_ entry: LogEntry, of path: String, into core: inout CoordinatorCore) throws(LogError) {
+        guard entry.zxid > core.lastZxid else { return }
+        guard entry.zxid == core.lastZxid + 1 else {
+            throw LogError(
+                description: "\(path): begins at zxid 0x\(String(entry.zxid, radix: 16)), but what comes before it ends "
+                    + "at 0x\(String(core.lastZxid, radix: 16)): a snapshot or a part of the log is missing; restore it "
+                    + "from a copy, or move the directory away to start empty")
         }
+        core.recover(entry)
     }
 }

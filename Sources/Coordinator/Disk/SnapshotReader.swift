@@ -11,6 +11,8 @@ struct SnapshotReader {
     /// The nodes from the root to the last one that was read, and how long the path of each is.
     private var ancestors: [(node: ZNodeIndex, length: Int)] = []
     private var nodePath: [UInt8] = []
+    /// Of the paths of all nodes but the root.
+    private var hashes: [UInt32] = []
 
     private(set) var zxid: Int64 = 0
     private(set) var tree = ZNodeTree(empty: ())
@@ -28,6 +30,8 @@ struct SnapshotReader {
             guard let header = try block() else { throw JuteError("no header") }
             try readHeader(header)
             while let block = try block() { try readNodes(block) }
+            tree.finishLoading(hashes: hashes, lists: lists)
+            (hashes, lists) = ([], [])
             guard left == 0, Int64(tree.count) == expected else { throw JuteError("nodes are missing") }
         } catch {
             throw LogError(description: "\(path): \(error): restore it from a copy")
@@ -69,7 +73,7 @@ struct SnapshotReader {
         let acls = try reader.vector { (reader: inout JuteReader) throws(JuteError) in try reader.vector(ACL.init) }
         // Kept for the time of reading; each node takes its own share.
         lists = acls.map { tree.retain(acl: $0) }
-        tree.reserve(nodes: Int(clamping: min(expected, Int64(left / 60))))
+        hashes.reserveCapacity(Int(clamping: min(expected, Int64(left / 60))))
     }
 
     private mutating func readNodes(_ payload: [UInt8]) throws(JuteError) {
@@ -82,7 +86,7 @@ struct SnapshotReader {
         guard depth <= ancestors.count, (depth == 0) == ancestors.isEmpty else {
             throw JuteError("a node of no parent")
         }
-        let name = try reader.buffer() ?? []
+        let name = try reader.slice() ?? []
         let content = try reader.withBuffer { data in
             name.withUnsafeBufferPointer { NodeContent.make(name: $0, data: data) }
         }
@@ -109,11 +113,10 @@ struct SnapshotReader {
         nodePath.removeLast(nodePath.count - parent.length)
         nodePath.append(UInt8(ascii: "/"))
         nodePath += name
-        let hash = nodePath.withUnsafeBufferPointer { PathTable.hash($0) }
-        let acl = tree.retain(list)
-        let node = tree.add(
-            content, below: parent.node, hash: hash, pathLength: nodePath.count, acl: acl, stat,
-            createdChildren: createdChildren, kind: kind)
+        hashes.append(nodePath.withUnsafeBufferPointer { PathTable.hash($0) })
+        let node = tree.load(
+            content, below: parent.node, pathLength: nodePath.count, acl: list, stat, createdChildren: createdChildren,
+            kind: kind)
         ancestors.append((node, nodePath.count))
     }
 }

@@ -110,16 +110,17 @@ private final class SystemReader: FileReader {
     deinit { if file >= 0 { close(file) } }
 
     func next(_ count: Int) throws(LogError) -> [UInt8] {
-        var content = [UInt8](repeating: 0, count: count)
-        var done = 0
-        while done < count {
-            let got = content[done...].withUnsafeMutableBytes { Glibc.read(file, $0.baseAddress, $0.count) }
-            if got < 0, errno == EINTR { continue }
-            guard got >= 0 else { throw .system("read", path) }
-            if got == 0 { break }
-            done += got
+        var failure: LogError?
+        let content = [UInt8](unsafeUninitializedCapacity: count) { space, done in
+            while done < count {
+                let got = Glibc.read(file, space.baseAddress.map { $0 + done }, count - done)
+                if got < 0, errno == EINTR { continue }
+                if got < 0 { failure = .system("read", path) }
+                guard got > 0 else { return }
+                done += got
+            }
         }
-        content.removeLast(count - done)
+        if let failure { throw failure }
         return content
     }
 }

@@ -86,9 +86,9 @@ public struct CoordinatorTools {
         }
         let segments = WriteAheadLog.segments(in: settings.logDirectory)
         for (index, path) in segments.enumerated() {
-            let segment = try LogSegment(reading: path, isNewest: index == segments.count - 1)
+            let segment = try LogSegment(reading: path, isNewest: index == segments.count - 1) { _ in }
             let torn = segment.isTorn ? ", then what was being written when it ended" : ""
-            print("\(path): \(segment.entries.count) entries\(torn)")
+            print("\(path): \(segment.count) entries\(torn)")
         }
         print("whole: a start finds \(try load().tree.count) nodes")
     }

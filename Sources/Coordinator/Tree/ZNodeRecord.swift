@@ -14,9 +14,11 @@ enum ZNodeKind: Sendable, Equatable {
 /// The place of a node in the tree's table.
 typealias ZNodeIndex = UInt32
 
-/// What every node has: its bytes, its relatives and its birth.
+/// What every node has: its bytes, its relatives and its birth. 40 bytes: a tree has millions.
 struct ZNodeRecord: Sendable {
     static let none = ZNodeIndex.max
+    /// What `ctime` can be: 48 bits are the years from -2490 to 6429.
+    private static let times = (Int64.min >> 16)...(Int64.max >> 16)
 
     /// Nil for a place that holds no node.
     var content: NodeContent?
@@ -24,12 +26,22 @@ struct ZNodeRecord: Sendable {
     /// The children are a ring: the first one's previous sibling is the last one.
     var nextSibling: ZNodeIndex = none
     var previousSibling: ZNodeIndex = none
-    var acl: ACLTable.ID = 0
     /// The place of its details; `none` while they are those of a node that was just made and has no children.
     var details: UInt32 = none
     var czxid: Int64 = 0
+    private var birth: Int64 = 0
+
     /// Milliseconds since 1970.
-    var ctime: Int64 = 0
+    var ctime: Int64 {
+        get { birth >> 16 }
+        set { birth = min(max(newValue, Self.times.lowerBound), Self.times.upperBound) << 16 | birth & 0xffff }
+    }
+
+    /// The lower half of the number of the access control list; hardly a tree needs the other one.
+    var lowACL: UInt16 {
+        get { UInt16(truncatingIfNeeded: birth) }
+        set { birth = birth & ~0xffff | Int64(newValue) }
+    }
 }
 
 /// What nodes have that were changed, have or had children, or are of a kind of their own. Most nodes of a large tree
@@ -44,6 +56,8 @@ struct ZNodeDetails: Sendable {
     var version: Int32 = 0
     var aversion: Int32 = 0
     private var tag = Tag.persistent
+    /// The upper half of the number of the access control list.
+    fileprivate(set) var highACL: UInt16 = 0
     var mzxid: Int64
     var pzxid: Int64
     /// Milliseconds since 1970.
@@ -60,7 +74,7 @@ struct ZNodeDetails: Sendable {
     /// Whether this is what a node has that was made so and never touched.
     func isInitial(zxid: Int64, time: Int64) -> Bool {
         tag == .persistent && mzxid == zxid && pzxid == zxid && mtime == time && version == 0 && aversion == 0
-            && createdChildren == 0 && childCount == 0
+            && createdChildren == 0 && childCount == 0 && highACL == 0
     }
 
     var kind: ZNodeKind {
@@ -96,7 +110,7 @@ struct ZNodeView: Sendable {
 
     var content: NodeContent? { record.content }
     var parent: ZNodeIndex { record.parent }
-    var acl: ACLTable.ID { record.acl }
+    var acl: ACLTable.ID { ACLTable.ID(details.highACL) << 16 | ACLTable.ID(record.lowACL) }
     var czxid: Int64 { record.czxid }
     var ctime: Int64 { record.ctime }
     var childCount: Int32 { details.childCount }
@@ -150,6 +164,15 @@ struct ZNodeTable: Sendable {
     mutating func set(_ new: ZNodeDetails, of index: ZNodeIndex) {
         guard !new.isInitial(zxid: records[index].czxid, time: records[index].ctime) else { return }
         records[index].details = details.add(new)
+    }
+
+    func acl(of index: ZNodeIndex) -> ACLTable.ID { view(index).acl }
+
+    mutating func setACL(_ acl: ACLTable.ID, of index: ZNodeIndex) {
+        records[index].lowACL = UInt16(truncatingIfNeeded: acl)
+        let high = UInt16(truncatingIfNeeded: acl >> 16)
+        guard details(of: index).highACL != high else { return }
+        change(index) { $0.highACL = high }
     }
 
     mutating func add(_ record: ZNodeRecord) -> ZNodeIndex { records.add(record) }

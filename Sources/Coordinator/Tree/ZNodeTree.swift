@@ -40,7 +40,7 @@ struct ZNodeTree: Sendable {
             NodeContent.make(
                 name: UnsafeBufferPointer(rebasing: name[..<0]), data: UnsafeRawBufferPointer(start: nil, count: 0))
         }
-        table[root].acl = acls.retain(ACL.open)
+        table.setACL(acls.retain(ACL.open), of: root)
     }
 
     /// How many nodes there are, the root among them.
@@ -113,7 +113,7 @@ struct ZNodeTree: Sendable {
         return count
     }
 
-    func acl(of index: ZNodeIndex) -> [ACL] { acls[table[index].acl] }
+    func acl(of index: ZNodeIndex) -> [ACL] { acls[table.acl(of: index)] }
 }
 
 // What changes the tree.
@@ -141,26 +141,27 @@ extension ZNodeTree {
         }
         var path = path
         let (hash, length) = path.withUTF8 { (PathTable.hash($0), $0.count) }
-        return add(
-            content, below: parent, hash: hash, pathLength: length, acl: acls.retain(acl), stat,
-            createdChildren: createdChildren, kind: kind)
+        let index = add(
+            content, below: parent, pathLength: length, acl: acls.retain(acl), stat, createdChildren: createdChildren,
+            kind: kind)
+        paths.insert(index, hash: hash)
+        return index
     }
 
-    /// Adds a node whose path has this hash and length.
-    mutating func add(
-        _ content: NodeContent, below parent: ZNodeIndex, hash: UInt32, pathLength: Int, acl: ACLTable.ID, _ stat: Stat,
+    /// Adds a node whose path is so long. It is found by its path when that is in `paths` too.
+    private mutating func add(
+        _ content: NodeContent, below parent: ZNodeIndex, pathLength: Int, acl: ACLTable.ID, _ stat: Stat,
         createdChildren: Int32, kind: ZNodeKind
     ) -> ZNodeIndex {
         var record = ZNodeRecord()
         record.content = content
         record.parent = parent
-        record.acl = acl
         record.czxid = stat.czxid
         record.ctime = stat.ctime
         let index = table.add(record)
         table.set(ZNodeDetails(stat, createdChildren: createdChildren, kind: kind), of: index)
+        table.setACL(acl, of: index)
         link(index, below: parent)
-        paths.insert(index, hash: hash)
         adopt(index, kind)
         size += pathLength + content.dataLength
         return index
@@ -169,13 +170,22 @@ extension ZNodeTree {
     /// Takes an access control list into use by one more node.
     mutating func retain(acl: [ACL]) -> ACLTable.ID { acls.retain(acl) }
 
-    /// The same for a list that is known by its number.
-    mutating func retain(_ acl: ACLTable.ID) -> ACLTable.ID {
+    /// Adds a node of a snapshot, whose path is so long, to a tree that holds nothing else; `finishLoading` ends this.
+    mutating func load(
+        _ content: NodeContent, below parent: ZNodeIndex, pathLength: Int, acl: ACLTable.ID, _ stat: Stat,
+        createdChildren: Int32, kind: ZNodeKind
+    ) -> ZNodeIndex {
         acls.retain(acl)
-        return acl
+        return add(
+            content, below: parent, pathLength: pathLength, acl: acl, stat, createdChildren: createdChildren, kind: kind)
     }
 
-    mutating func reserve(nodes: Int) { paths.reserve(nodes) }
+    /// Takes the hashes of the paths of what was loaded, in its order: from here on the nodes are found. The lists that
+    /// were retained for the time of loading are given back.
+    mutating func finishLoading(hashes: [UInt32], lists: [ACLTable.ID]) {
+        paths = PathTable(hashes: hashes, from: Self.root + 1)
+        for list in lists { acls.release(list) }
+    }
 
     private mutating func link(_ index: ZNodeIndex, below parent: ZNodeIndex) {
         let first = table.details(of: parent).firstChild
@@ -213,7 +223,7 @@ extension ZNodeTree {
             parent.pzxid = max(parent.pzxid, zxid)
         }
         disown(index, table.details(of: index).kind)
-        acls.release(record.acl)
+        acls.release(table.acl(of: index))
         var path = path
         let (hash, length) = path.withUTF8 { (PathTable.hash($0), $0.count) }
         size -= length + (record.content?.dataLength ?? 0)
@@ -253,8 +263,8 @@ extension ZNodeTree {
 
     mutating func setACL(_ path: String, _ acl: [ACL]) {
         guard let index = find(path) else { return }
-        let old = table[index].acl
-        table[index].acl = acls.retain(acl)
+        let old = table.acl(of: index)
+        table.setACL(acls.retain(acl), of: index)
         acls.release(old)
         table.change(index) { $0.aversion &+= 1 }
     }
@@ -262,12 +272,12 @@ extension ZNodeTree {
     /// Sets what a snapshot says of the root, which is never added.
     mutating func restoreRoot(data: [UInt8]?, acl: [ACL], _ stat: Stat, createdChildren: Int32) {
         replaceData(Self.root, data)
-        let old = table[Self.root].acl
-        table[Self.root].acl = acls.retain(acl)
-        acls.release(old)
+        let old = table.acl(of: Self.root)
         table[Self.root].czxid = stat.czxid
         table[Self.root].ctime = stat.ctime
         table.set(ZNodeDetails(stat, createdChildren: createdChildren, kind: .persistent), of: Self.root)
+        table.setACL(acls.retain(acl), of: Self.root)
+        acls.release(old)
     }
 }
 

@@ -164,6 +164,7 @@ extension MarathonCore {
 extension MarathonCore {
     /// A status of a task: kept first, then acknowledged.
     mutating func update(_ status: Mesos.TaskStatus, _ now: Timestamp) {
+        reconciliation.answered(status.taskID.value)
         if let instance = instances.values.first(where: { $0.taskID == status.taskID.value }) {
             apply(status, to: instance, now)
         } else if !Self.isTerminal(status.state), status.state != .taskUnreachable, status.state != .taskUnknown {

@@ -98,6 +98,7 @@ struct MarathonCore: Sendable {
     var isReviving = false
     var lastRevive: Timestamp?
     var nextReconciliation: Timestamp?
+    var reconciliation = Reconciliation()
     var generator: SeededGenerator
     var effects: [MarathonEffect] = []
 
@@ -173,25 +174,6 @@ struct MarathonCore: Sendable {
         reconcile(now)
     }
 
-    /// Asks for the state of every known task, then for tasks that are not known here.
-    private mutating func reconcile(_ now: Timestamp) {
-        nextReconciliation = now + configuration.reconciliationInterval
-        let known = instances.values.sorted { $0.id < $1.id }
-        if !known.isEmpty {
-            call(.reconcile) { call in
-                call.reconcile = .with { reconcile in
-                    reconcile.tasks = known.map { instance in
-                        .with {
-                            $0.taskID = Mesos.TaskID(instance.taskID)
-                            $0.agentID = Mesos.AgentID(instance.agentID)
-                        }
-                    }
-                }
-            }
-        }
-        call(.reconcile) { $0.reconcile = .init() }
-    }
-
     private mutating func receive(_ event: SchedulerAPI.Event, _ now: Timestamp) {
         watch?.lastHeard = now
         switch event.type {
@@ -211,6 +193,6 @@ struct MarathonCore: Sendable {
         retryKills(now)
         finishDeployments(now)
         updateRevival(now)
-        if isConnected, let due = nextReconciliation, due <= now { reconcile(now) }
+        continueReconciliation(now)
     }
 }

@@ -20,6 +20,8 @@ enum AgentProgram {
 
     static func run(_ arguments: [String]) async throws {
         var flags = try ServiceRun.flags(flags, arguments)
+        let reload = try Reload(
+            unit: "mesos-slave", Self.flags, arguments, level: ServiceLog.level, check: AgentFlags.check)
         // Who asks for a root of his own wants its limits; the unit's is an offer.
         let needsGroups = flags.isGiven("cgroups_root")
         let tasks = try TasksUnit(environment: ServiceRun.environment, hierarchy: flags.text("cgroups_hierarchy") ?? "")
@@ -34,7 +36,7 @@ enum AgentProgram {
         let port = try await agent.start()
         logger.notice("listening on port \(port)")
         await agent.announce()
-        try await ServiceRun.untilStopped(agent.failures, on: group)
+        try await ServiceRun.untilStopped(agent.failures, on: group, reload: reload)
         await agent.stop()
         try await group.shutdownGracefully()
     }

@@ -52,7 +52,7 @@ enum CoordinatorProgram {
         }
         let ports = [server.port, server.securePort].compactMap { $0.map(String.init) }
         ServiceNotifier.ready("serving clients on port \(ports.joined(separator: " and "))")
-        try await ServiceRun.untilStopped(server.failures, on: group)
+        try await ServiceRun.untilStopped(server.failures, on: group, reload: Reload(zooConfiguration: path, text))
         await server.close()
         try await group.shutdownGracefully()
     }

@@ -134,7 +134,7 @@ enum InstalledConfiguration {
             configuration.complaint = "mesos-coordinator: --config: cannot read \(path)"
             return configuration
         }
-        let keys = Self.keys(text)
+        let keys = ZooConfigurationKeys(text).values
         configuration.settings.port = keys["clientPort"].flatMap { Int($0) } ?? 2181
         configuration.stateDirectory = keys["dataDir"]
         let program = unit?.command.first ?? ""
@@ -155,15 +155,6 @@ enum InstalledConfiguration {
             configuration.complaint = error.description
         }
         return configuration
-    }
-
-    private static func keys(_ text: String) -> [String: String] {
-        var keys: [String: String] = [:]
-        for line in text.split(whereSeparator: \.isNewline) {
-            let pair = line.split(separator: "=", maxSplits: 1).map { SmallFile.trimmed(String($0)) }
-            if pair.count == 2, !pair[0].hasPrefix("#") { keys[pair[0]] = pair[1] }
-        }
-        return keys
     }
 
     /// The text with its data directory, where `myid` is, below the doctor's root.

@@ -13,6 +13,7 @@ enum MarathonProgram {
     static func run(_ arguments: [String]) async throws {
         let flags = try ServiceRun.flags(flags, arguments)
         try MarathonFlags.check(flags)
+        let reload = try Reload(unit: "marathon", Self.flags, arguments, level: level, check: MarathonFlags.check)
         ServiceLog.bootstrap(program: "marathon", level: level(flags.text("logging_level")))
         let logger = Logger(label: "marathon")
         ServiceRun.warn(of: flags, logger)
@@ -22,7 +23,7 @@ enum MarathonProgram {
         logger.notice("listening on port \(port)")
         await marathon.announce()
         do {
-            try await ServiceRun.untilStopped(marathon.failures, on: group)
+            try await ServiceRun.untilStopped(marathon.failures, on: group, reload: reload)
         } catch {
             throw ProgramExit(status: await marathon.exitStatus, description: "\(error)")
         }
@@ -36,7 +37,7 @@ enum MarathonProgram {
         return "zk://\(rest.prefix { $0 != "/" })/marathon"
     }
 
-    private static func level(_ name: String?) -> Logger.Level {
+    @Sendable private static func level(_ name: String?) -> Logger.Level {
         switch name {
         case "trace", "all": .trace
         case "debug": .debug

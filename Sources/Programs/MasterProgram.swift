@@ -14,6 +14,8 @@ enum MasterProgram {
     static func run(_ arguments: [String]) async throws {
         let flags = try ServiceRun.flags(flags, arguments)
         try MasterFlags.check(flags)
+        let reload = try Reload(
+            unit: "mesos-master", Self.flags, arguments, level: ServiceLog.level, check: MasterFlags.check)
         ServiceLog.bootstrap(program: "mesos-master", level: ServiceLog.level(named: flags.text("logging_level")))
         let logger = Logger(label: "master")
         ServiceRun.warn(of: flags, logger)
@@ -23,7 +25,7 @@ enum MasterProgram {
         let port = try await master.start()
         logger.notice("listening on port \(port)")
         ServiceNotifier.ready("listening on port \(port)")
-        try await ServiceRun.untilStopped(master.failures, on: group)
+        try await ServiceRun.untilStopped(master.failures, on: group, reload: reload)
         await master.stop()
         try await group.shutdownGracefully()
     }

@@ -13,6 +13,9 @@ enum ServiceRun {
     /// Below which folder the configuration lies: `/etc`, or what `MESOS_ETC` names.
     static var etc: String { environment["MESOS_ETC"] ?? "/etc" }
 
+    /// The environment that the program was started with: loading flags adds to that of the process.
+    static let startEnvironment = environment
+
     static var environment: [String: String] {
         var variables: [String: String] = [:]
         var pointer = environ
@@ -41,15 +44,23 @@ enum ServiceRun {
             print("mesos \(Version.mesos) (swift-mesos \(Version.release))")
             exit(0)
         }
-        var (flags, variables) = try service.load(
-            arguments, environment: environment, etc: etc, readFile: readConfiguration)
+        let (flags, variables) = try read(service, arguments, startEnvironment)
         try variables.applyLimits()
         // As the originals' wrapper hands them on, to libraries and to programs such as docker.
         for (name, value) in variables.values { setenv(name, value, 0) }
+        return flags
+    }
+
+    /// The flags as they stand there now, and the variables of the files in `/etc/default`.
+    static func read(
+        _ service: ServiceFlags, _ arguments: [String], _ environment: [String: String]
+    ) throws -> (flags: FlagValues, variables: ShellVariables) {
+        var (flags, variables) = try service.load(
+            arguments, environment: environment, etc: etc, readFile: readConfiguration)
         if !service.common.isEmpty, let url = try commonZooKeeper() {
             for (name, value) in service.common { flags.provide(name, value(url)) }
         }
-        return flags
+        return (flags, variables)
     }
 
     /// A file of the configuration. A service that is not root gets /etc/mesos/zk, which may hold a password, from
@@ -89,14 +100,21 @@ enum ServiceRun {
     }
 
     /// Waits until the program is asked to stop, or a service gives up: then the reason is thrown. Meanwhile the
-    /// watchdog watches the group that the services run on.
-    static func untilStopped(_ failures: AsyncStream<String>, on group: any EventLoopGroup) async throws {
+    /// watchdog watches the group that the services run on, and the configuration is read again when that is asked for.
+    static func untilStopped(
+        _ failures: AsyncStream<String>, on group: any EventLoopGroup, reload: Reload? = nil
+    ) async throws {
         let watchdog = Watchdog(group)
         defer { watchdog?.stop() }
         let signals = try ShutdownSignal.events()
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask {
-                for await event in signals where event == .stop { return }
+                for await event in signals {
+                    guard event == .reload else { return }
+                    ServiceNotifier.reloading()
+                    reload?.run()
+                    ServiceNotifier.reloaded()
+                }
             }
             tasks.addTask {
                 for await reason in failures { throw FlagError(reason) }

@@ -100,6 +100,11 @@ public struct FlagValues: Sendable {
         }
     }
 
+    /// The flags whose values are not those of others of the same program.
+    public func names(differingFrom others: FlagValues) -> [String] {
+        order.filter { text($0) != others.text($0) }.sorted()
+    }
+
     /// The flags given that do nothing yet.
     public var withoutEffect: [String] { given.keys.filter { flags[$0]?.isImplemented == false }.sorted() }
 }

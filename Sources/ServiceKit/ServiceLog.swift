@@ -1,5 +1,6 @@
 import CSystemd
 import Logging
+import Synchronization
 
 #if canImport(Glibc)
     import Glibc
@@ -10,12 +11,21 @@ import Logging
 /// Sets up logging of a program: structured fields to journald when systemd started it, lines to stderr otherwise.
 public enum ServiceLog {
     public static func bootstrap(program: String, level: Logger.Level) {
+        self.level = level
         let toJournal = isUnderJournal
         LoggingSystem.bootstrap { label in
             toJournal
-                ? JournalLogHandler(program: program, label: label, level: level) as any LogHandler
-                : StandardErrorLogHandler(label: label, level: level)
+                ? JournalLogHandler(program: program, label: label) as any LogHandler
+                : StandardErrorLogHandler(label: label)
         }
+    }
+
+    private static let currentLevel = Mutex(Logger.Level.info)
+
+    /// From which level on the program's loggers write; for those too that were made before.
+    public static var level: Logger.Level {
+        get { currentLevel.withLock { $0 } }
+        set { currentLevel.withLock { $0 = newValue } }
     }
 
     /// Whether systemd passes on what this program writes.
@@ -59,13 +69,17 @@ public enum ServiceLog {
 struct JournalLogHandler: LogHandler {
     let program: String
     let label: String
-    var logLevel: Logger.Level
+    private var ownLevel: Logger.Level?
     var metadata: Logger.Metadata = [:]
 
-    init(program: String, label: String, level: Logger.Level) {
+    init(program: String, label: String) {
         self.program = program
         self.label = label
-        logLevel = level
+    }
+
+    var logLevel: Logger.Level {
+        get { ownLevel ?? ServiceLog.level }
+        set { ownLevel = newValue }
     }
 
     subscript(metadataKey key: String) -> Logger.Metadata.Value? {
@@ -104,12 +118,14 @@ struct JournalLogHandler: LogHandler {
 /// One line an event: time, level, component, message, metadata.
 struct StandardErrorLogHandler: LogHandler {
     let label: String
-    var logLevel: Logger.Level
+    private var ownLevel: Logger.Level?
     var metadata: Logger.Metadata = [:]
 
-    init(label: String, level: Logger.Level) {
-        self.label = label
-        logLevel = level
+    init(label: String) { self.label = label }
+
+    var logLevel: Logger.Level {
+        get { ownLevel ?? ServiceLog.level }
+        set { ownLevel = newValue }
     }
 
     subscript(metadataKey key: String) -> Logger.Metadata.Value? {

@@ -11,6 +11,13 @@ public enum ServiceNotifier {
     /// The service answers its clients; `status` is the line that `systemctl status` shows.
     public static func ready(_ status: String) { send("READY=1\nSTATUS=\(status)") }
     public static func status(_ status: String) { send("STATUS=\(status)") }
+    /// The configuration is being read again; `reloaded` ends that.
+    public static func reloading() {
+        var now = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &now)
+        send("RELOADING=1\nMONOTONIC_USEC=\(UInt64(now.tv_sec) * 1_000_000 + UInt64(now.tv_nsec) / 1000)")
+    }
+    public static func reloaded() { send("READY=1") }
     public static func stopping(_ reason: String) { send("STOPPING=1\nSTATUS=\(reason)") }
     /// One beat of the watchdog: call it from the main loop, so that a hung loop is seen.
     public static func alive() { send("WATCHDOG=1") }

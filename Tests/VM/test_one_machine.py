@@ -242,6 +242,14 @@ def test_process_app(story):
     assert task in story.fetch(story.urls("/process")[0])
     docker, launchers = story.running()
     assert set(docker) == set(neighbours[0]) and set(launchers) > set(neighbours[1])
+    # Of the reloads, which the manual has behind the restart.
+    wait_for(lambda: all("the configuration was read again" in story.run(f"journalctl -u {service}")
+                         for service in SERVICES), 30, "each service has read its configuration again")
+
+
+def test_doctor(story):
+    """Nothing is wrong with a machine that was set up as told and works."""
+    wait_for(lambda: re.search("^0 errors, ", story.run("mesos doctor || true"), re.M), 60, "the doctor finds no error")
 
 
 def test_restart(story):

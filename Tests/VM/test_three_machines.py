@@ -17,8 +17,6 @@ WEB, NATIVE = 31500, 31600
 PING_SECONDS, PINGS = 5, 3
 #: How long a master that was just elected waits for the agents of the one before.
 REREGISTER_SECONDS = 30
-#: How often Marathon asks for tasks that a new master may know nothing of, in milliseconds.
-RECONCILE = 20_000
 APPS = {"/web": WEB, "/native": NATIVE}
 
 SET_UP = """
@@ -49,7 +47,6 @@ echo docker,mesos > /etc/mesos-slave/containerizers
 echo 15mins > /etc/mesos-slave/executor_registration_timeout
 if [ -d /etc/marathon ]; then
     echo 10.0.0.{index} > /etc/marathon/conf/hostname
-    echo {reconcile} > /etc/marathon/conf/reconciliation_interval
 fi
 systemctl restart mesos-master mesos-slave
 test ! -d /etc/marathon || systemctl restart marathon
@@ -150,7 +147,7 @@ def cluster(site, packages):
         wanted = "mesos" if machine.name == "n3" else "mesos marathon"
         install = told.replace("mesos marathon mesosphere-zookeeper", wanted)
         script = SET_UP.format(index=machine.index, install=install, ping=PING_SECONDS, pings=PINGS,
-                               reregister=REREGISTER_SECONDS, reconcile=RECONCILE)
+                               reregister=REREGISTER_SECONDS)
         machine.run(script, 600)
 
     with concurrent.futures.ThreadPoolExecutor() as threads:

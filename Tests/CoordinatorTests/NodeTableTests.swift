@@ -10,7 +10,8 @@ struct NodeTableTests {
     func paths(seed: UInt64) {
         var generator = SeededGenerator(seed: seed)
         // Few hashes, and all of them near the end of the table: collisions, and places that go round to its start.
-        let hashes = (0..<400).map { _ in UInt32.max - UInt32.random(in: 0..<(seed % 2 == 0 ? 50 : .max), using: &generator) }
+        let range: Range<UInt32> = 0..<(seed % 2 == 0 ? 50 : .max)
+        let hashes = (0..<400).map { _ in UInt32.max - UInt32.random(in: range, using: &generator) }
         var table = PathTable(hashes: Array(hashes.prefix(100)), from: 1)
         var present = Set(1...100 as ClosedRange<ZNodeIndex>)
         for _ in 0..<2000 {

@@ -62,11 +62,14 @@ enum Recovery {
         if let failure { throw failure }
     }
 
-    private static func replay(_ entry: LogEntry, of path: String, into core: inout CoordinatorCore) throws(LogError) {
+    private static func replay(
+        _ entry: LogEntry, of path: String, into core: inout CoordinatorCore
+    ) throws(LogError) {
         guard entry.zxid > core.lastZxid else { return }
         guard entry.zxid == core.lastZxid + 1 else {
             throw LogError(
-                description: "\(path): begins at zxid 0x\(String(entry.zxid, radix: 16)), but what comes before it ends "
+                description:
+                    "\(path): begins at zxid 0x\(String(entry.zxid, radix: 16)), but what comes before it ends "
                     + "at 0x\(String(core.lastZxid, radix: 16)): a snapshot or a part of the log is missing; restore it "
                     + "from a copy, or move the directory away to start empty")
         }

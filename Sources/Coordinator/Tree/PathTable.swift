@@ -39,7 +39,9 @@ struct PathTable: Sendable {
     private func home(_ hash: UInt32) -> Int { Int((UInt64(hash) * UInt64(slots.count)) >> 32) }
     private func after(_ position: Int) -> Int { position + 1 == slots.count ? 0 : position + 1 }
     /// How many steps it is from one place to another.
-    private func distance(from start: Int, to end: Int) -> Int { end >= start ? end - start : end - start + slots.count }
+    private func distance(from start: Int, to end: Int) -> Int {
+        end >= start ? end - start : end - start + slots.count
+    }
 
     func first(_ hash: UInt32, where matches: (ZNodeIndex) -> Bool) -> ZNodeIndex? {
         var position = home(hash)

@@ -177,7 +177,8 @@ extension ZNodeTree {
     ) -> ZNodeIndex {
         acls.retain(acl)
         return add(
-            content, below: parent, pathLength: pathLength, acl: acl, stat, createdChildren: createdChildren, kind: kind)
+            content, below: parent, pathLength: pathLength, acl: acl, stat, createdChildren: createdChildren, kind: kind
+        )
     }
 
     /// Takes the hashes of the paths of what was loaded, in its order: from here on the nodes are found. The lists that

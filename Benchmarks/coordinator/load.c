@@ -37,7 +37,7 @@ static int depth, size;
 static long operations, issued, finished;
 static uint64_t *latencies;
 static unsigned char *payload;
-static const size_t input_capacity = 1 << 18;
+static size_t input_capacity = 1 << 18;
 
 static uint64_t now(void) {
     struct timespec time;
@@ -147,7 +147,8 @@ static void connected(struct client *client, const unsigned char *frame, int len
 static struct client open_client(int port, int index) {
     struct client client = {0};
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    // One address has too few ports for more.
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK + (uint32_t)index / 20000);
     client.socket = socket(AF_INET, SOCK_STREAM, 0);
     if (connect(client.socket, (struct sockaddr *)&address, sizeof address) != 0) fail("connect");
     int one = 1;
@@ -158,7 +159,7 @@ static struct client open_client(int port, int index) {
     client.path = malloc(32);
     snprintf(client.path, 32, "/load%06d", index);
     unsigned char greeting[49] = {0}, *place = number(greeting, 45);
-    number(place + 12, 30000);
+    number(place + 12, 600000);
     number(place + 24, 16);
     if (write(client.socket, greeting, sizeof greeting) != sizeof greeting) fail("write");
     long before = finished;
@@ -273,6 +274,7 @@ int main(int count, char **values) {
     operations = atol(values[6]);
     payload = malloc((size_t)size + 1);
     for (int index = 0; index < size; index++) payload[index] = (unsigned char)(index * 131);
+    if (strcmp(values[2], "watch") == 0) input_capacity = (size_t)size + 4096;
     struct rlimit files;
     getrlimit(RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max;

@@ -38,6 +38,14 @@ enum Completion: String, CaseIterable {
             let values = choices(flag)
             return values.isEmpty ? nil : "        --\(flag.name)) values='\(values.joined(separator: " "))' ;;\n"
         }
+        let commands =
+            manual.commands.isEmpty
+            ? ""
+            : """
+                elif [[ $COMP_CWORD == 1 ]]; then
+                    mapfile -t COMPREPLY < <(compgen -W '\(manual.commands.joined(separator: " "))' -- "$word")
+
+            """
         return """
             # bash completion of \(manual.name)
             \(function)() {
@@ -52,7 +60,7 @@ enum Completion: String, CaseIterable {
                 elif [[ $word == -* ]]; then
                     mapfile -t COMPREPLY < <(compgen -W '\(names.joined(separator: " "))' -- "$word")
                     [[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace
-                else
+            \(commands)    else
                     compopt -o default
                 fi
             }
@@ -69,19 +77,22 @@ enum Completion: String, CaseIterable {
             let action = values.isEmpty ? "_files" : "(\(values.joined(separator: " ")))"
             return "    '--\(option.name)=[\(help)]:value:\(action)'"
         }
+        let commands = manual.commands.isEmpty ? [] : ["    '1:command:(\(manual.commands.joined(separator: " ")))'"]
         return "#compdef \(([manual.name] + manual.aliases).joined(separator: " "))\n_arguments \\\n"
-            + lines.joined(separator: " \\\n") + "\n"
+            + (commands + lines).joined(separator: " \\\n") + "\n"
     }
 
     private static func fish(_ manual: Manual) -> String {
         ([manual.name] + manual.aliases).flatMap { name in
-            options(manual).map { option in
+            let commands = manual.commands.map { "complete -c \(name) -n __fish_use_subcommand -f -a \($0)\n" }
+            let flags = options(manual).map { option in
                 let values = choices(option.flag)
                 let argument =
                     !option.takesValue ? "" : values.isEmpty ? " -r" : " -x -a '\(values.joined(separator: " "))'"
                 return "complete -c \(name) -l \(option.name)\(argument)"
                     + " -d '\(text(option.flag, quote: "\\'", dropping: "\\"))'\n"
             }
+            return commands + flags
         }.joined()
     }
 

@@ -23,6 +23,14 @@ struct Manual: Sendable {
     let sections: [Section]
     let seeAlso: [String]
 
+    private static let commandsTitle = "COMMANDS"
+
+    /// What may stand in the place of the first argument.
+    var commands: [String] {
+        let entries = sections.first { $0.title == Self.commandsTitle }?.entries ?? []
+        return entries.compactMap { $0.term?.split(separator: " ").first.map(String.init) }
+    }
+
     static let all = [master, agent, marathon, coordinator, local, launcher, command]
 
     private static let configuration = "CONFIGURATION"
@@ -144,7 +152,7 @@ struct Manual: Sendable {
         flags: CoordinatorProgram.flags, style: .mesos,
         sections: [
             Section(
-                title: "COMMANDS",
+                title: commandsTitle,
                 entries: [
                     (
                         "import --from=DIRECTORY",
@@ -179,7 +187,7 @@ struct Manual: Sendable {
         flags: DoctorProgram.flags, style: .mesos,
         sections: [
             Section(
-                title: "COMMANDS",
+                title: commandsTitle,
                 entries: [
                     (
                         "doctor",

@@ -7,7 +7,7 @@ import ServiceKit
 /// wrong changes nothing.
 struct Reload: Sendable {
     /// What a reading has found.
-    struct Findings: Sendable, Equatable {
+    private struct Findings {
         /// Names of what differs from what the service runs with.
         var changes: [String] = []
         var level: Logger.Level?
@@ -16,7 +16,7 @@ struct Reload: Sendable {
     private let unit: String
     private let read: @Sendable () throws -> Findings
 
-    init(unit: String, read: @escaping @Sendable () throws -> Findings) {
+    private init(unit: String, read: @escaping @Sendable () throws -> Findings) {
         self.unit = unit
         self.read = read
     }

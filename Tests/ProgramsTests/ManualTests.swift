@@ -32,6 +32,7 @@ struct ManualTests {
     func completion(shell: Completion) {
         for manual in Manual.all {
             let script = shell.script(manual)
+            for command in manual.commands { #expect(script.contains(command), "\(manual.name) \(command)") }
             for flag in manual.flags { #expect(script.contains(flag.name), "\(manual.name) --\(flag.name)") }
         }
         let script = shell.script(.master)
@@ -50,6 +51,19 @@ struct ManualTests {
             """
         let output = try run(["/bin/bash", "-euc", test])
         #expect(output == "--registration_backoff_factor=\nreconnect cleanup\ncleanup\n")
+    }
+
+    @Test("Bash completes the commands of a program that has some, and flags behind them")
+    func commands() throws {
+        #expect(Manual.coordinator.commands == ["import", "export", "dump", "verify", "status"])
+        let test = """
+            \(Completion.bash.script(.command))
+            \(Completion.bash.script(.coordinator))
+            COMP_WORDS=(mesos ''); COMP_CWORD=1; compopt() { :; }; _mesos; echo "${COMPREPLY[*]}"
+            COMP_WORDS=(mesos doctor --j); COMP_CWORD=2; _mesos; echo "${COMPREPLY[*]}"
+            COMP_WORDS=(mesos-coordinator ex); COMP_CWORD=1; _mesos_coordinator; echo "${COMPREPLY[*]}"
+            """
+        #expect(try run(["/bin/bash", "-euc", test]) == "doctor\n--json\nexport\n")
     }
 
     private func run(_ arguments: [String]) throws -> String {

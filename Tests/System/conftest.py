@@ -62,9 +62,9 @@ def connect():
     """Connects kazoo clients, which are stopped after the test."""
     clients = []
 
-    def connect(server):
+    def connect(server, timeout=4):
         retry = {"max_tries": -1, "delay": 0.05, "max_delay": 0.2}
-        clients.append(KazooClient(f"{HOST}:{server.port}", timeout=4, connection_retry=retry))
+        clients.append(KazooClient(f"{HOST}:{server.port}", timeout=timeout, connection_retry=retry))
         clients[-1].start()
         return clients[-1]
 

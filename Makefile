@@ -5,8 +5,8 @@ BIN := .build/$(CONFIGURATION)
 JOBS ?= $(shell nproc)
 SWIFT_SOURCES := Package.swift Sources Plugins Tests Benchmarks
 
-.PHONY: help setup setup-tests launcher build run test unit system browser test-vm sim bench bench-coordinator deb \
-	deb-reproducible apt-repo test-packages format lint protocol clean
+.PHONY: help setup setup-tests launcher build run test unit system browser vm-template test-vm sim bench \
+	bench-coordinator deb deb-reproducible apt-repo test-packages format lint protocol clean
 
 help: ## Lists the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 18
@@ -47,6 +47,10 @@ browser: ## Runs the tests of the web pages in headless Chromium alone.
 	swift build -j $(JOBS)
 	@$(MAKE) --no-print-directory launcher
 	Tests/Browser/run $(PYTEST)
+
+vm-template: ## Makes what the virtual machines of `make test-vm` start from, which does so itself if need be.
+	@Packaging/setup packaging vm
+	Packaging/vm/machines.py template
 
 test-vm: ## Installs the packages in virtual machines and tries them there (as root, after `make apt-repo`).
 	@Packaging/setup packaging vm

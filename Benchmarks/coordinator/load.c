@@ -38,6 +38,7 @@ static long operations, issued, finished;
 static uint64_t *latencies;
 static unsigned char *payload;
 static size_t input_capacity = 1 << 18;
+static int32_t session_timeout = 30000;
 
 static uint64_t now(void) {
     struct timespec time;
@@ -159,7 +160,7 @@ static struct client open_client(int port, int index) {
     client.path = malloc(32);
     snprintf(client.path, 32, "/load%06d", index);
     unsigned char greeting[49] = {0}, *place = number(greeting, 45);
-    number(place + 12, 600000);
+    number(place + 12, session_timeout);
     number(place + 24, 16);
     if (write(client.socket, greeting, sizeof greeting) != sizeof greeting) fail("write");
     long before = finished;
@@ -275,6 +276,8 @@ int main(int count, char **values) {
     payload = malloc((size_t)size + 1);
     for (int index = 0; index < size; index++) payload[index] = (unsigned char)(index * 131);
     if (strcmp(values[2], "watch") == 0) input_capacity = (size_t)size + 4096;
+    // So many are not opened within the usual time.
+    if (clients > 20000) session_timeout = 600000;
     struct rlimit files;
     getrlimit(RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max;

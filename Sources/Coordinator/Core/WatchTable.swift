@@ -19,12 +19,14 @@ struct WatchTable: Sendable {
     }
 
     private(set) var watchers: [Key: [ConnectionID: Modes]] = [:]
+    /// What each connection watches, and what it did: of 10,000 one-shot watches that fire together none is looked up
+    /// here. What is over is taken out when there is no room for more.
     private(set) var watched: [ConnectionID: Set<Key>] = [:]
     /// While there is none, no ancestor needs a look.
     private var recursiveCount = 0
 
     /// Watches kept, for `stat` and the metrics.
-    var count: Int { watched.values.reduce(0) { $0 + $1.count } }
+    var count: Int { watchers.values.reduce(0) { $0 + $1.count } }
     var pathCount: Int { Set(watchers.keys.map(\.path)).count }
 
     mutating func add(_ kind: Kind, _ path: String, _ mode: Modes = .once, for connection: ConnectionID) {
@@ -34,7 +36,17 @@ struct WatchTable: Sendable {
         let modes = mode == .once ? old.union(.once) : old.intersection(.once).union(mode)
         recursiveCount += (modes.contains(.recursive) ? 1 : 0) - (old.contains(.recursive) ? 1 : 0)
         watchers[key, default: [:]][connection] = modes
+        if let keys = watched[connection], keys.count == keys.capacity, !keys.contains(key) {
+            var kept = keys.filter { watchers[$0]?[connection] != nil }
+            kept.reserveCapacity(2 * kept.count)  // So that this is seldom.
+            watched[connection] = kept
+        }
         watched[connection, default: []].insert(key)
+    }
+
+    /// What a connection watches.
+    func keys(of connection: ConnectionID) -> Set<Key> {
+        watched[connection]?.filter { watchers[$0]?[connection] != nil } ?? []
     }
 
     func contains(_ kind: Kind, _ path: String, for connection: ConnectionID) -> Bool {
@@ -44,19 +56,20 @@ struct WatchTable: Sendable {
     /// Whether there was one to remove.
     mutating func remove(_ kind: Kind, _ path: String, for connection: ConnectionID) -> Bool {
         let key = Key(path: ZNodeName(path), kind: kind)
-        guard watched[connection]?.remove(key) != nil else { return false }
-        forget(key, connection)
-        return true
+        watched[connection]?.remove(key)
+        return forget(key, connection)
     }
 
     mutating func remove(_ connection: ConnectionID) {
         for key in watched.removeValue(forKey: connection) ?? [] { forget(key, connection) }
     }
 
-    private mutating func forget(_ key: Key, _ connection: ConnectionID) {
-        guard let modes = watchers[key]?.removeValue(forKey: connection) else { return }
+    @discardableResult
+    private mutating func forget(_ key: Key, _ connection: ConnectionID) -> Bool {
+        guard let modes = watchers[key]?.removeValue(forKey: connection) else { return false }
         if modes.contains(.recursive) { recursiveCount -= 1 }
         if watchers[key]?.isEmpty == true { watchers[key] = nil }
+        return true
     }
 
     /// Those to tell of a change of a node, and those of its one-shot watches are taken away. Recursive watches hear of
@@ -83,7 +96,7 @@ struct WatchTable: Sendable {
         for (connection, modes) in found {
             if !isChildChange || !modes.isDisjoint(with: [.once, .persistent]) { fired.insert(connection) }
             let left = modes.subtracting(.once)
-            if left.isEmpty { watched[connection]?.remove(key) } else { kept[connection] = left }
+            if !left.isEmpty { kept[connection] = left }
         }
         watchers[key] = kept.isEmpty ? nil : kept
         return fired

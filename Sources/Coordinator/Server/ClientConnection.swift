@@ -34,25 +34,27 @@ final class ClientConnection {
     }
 
     let id: ConnectionID
-    let channel: any Channel
-    let address: String
-    let port: Int
-    let establishedAt: Timestamp
-    /// What events may be written to without the channel, while it has nothing to send itself.
-    private let socket: CInt?
-    var isSecure: Bool
     var answers = Deque<Answer>()
     /// Bytes of the answers that are not handed to the channel yet.
     var queuedBytes = 0
+    /// What is written to without the channel, while that has nothing to send itself.
+    private var socket: CInt?
+    /// How many writes the channel has not finished.
+    private var handedOver = 0
+    var isSecure: Bool { didSet { if isSecure { socket = nil } } }
     var isReady = false
     var isBlocked = false
     var isBacklogged = false
     var isClosing = false
+    var sent = 0
+    var received = 0
     /// Goes on reading requests.
     var resume: (() -> Void)?
 
-    var received = 0
-    var sent = 0
+    let channel: any Channel
+    let address: String
+    let port: Int
+    let establishedAt: Timestamp
     var lastOperation = "NA"
     var lastXid: Int32 = 0
     var lastZxid: Int64 = -1
@@ -67,9 +69,21 @@ final class ClientConnection {
         address = channel.remoteAddress?.ipAddress ?? ""
         port = channel.remoteAddress?.port ?? 0
         establishedAt = now
+        guard !isSecure else { return }
         socket = try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) {
             $0
         }
+    }
+
+    func append(_ answer: Answer) {
+        queuedBytes += answer.frame.count
+        answers.append(answer)
+    }
+
+    /// The socket is closed, and its number may be another's soon.
+    func disconnected() {
+        socket = nil
+        answers = []
     }
 
     func resetStatistics() {
@@ -78,13 +92,44 @@ final class ClientConnection {
 }
 
 extension ClientConnection {
+    /// What may be written to past the channel now: its queue and promise are needed only when the socket is full.
+    private var openSocket: CInt? {
+        handedOver == 0 ? socket : nil
+    }
+
     /// The socket, and the frame that waits for it, if there is one alone and it may go there as it is.
-    func soleFrame(synced: UInt64) -> EventSender.Item? {
-        guard let socket, !isSecure, answers.count == 1, let answer = answers.first, answer.needs <= synced,
-            !answer.closes, channel.isActive,
-            let waiting = try? channel.syncOptions?.getOption(.bufferedWritableBytes), waiting == 0
+    func soleFrame(synced: UInt64) -> SocketWrite? {
+        guard answers.count == 1, let answer = answers.first, answer.needs <= synced, !answer.closes,
+            let socket = openSocket
         else { return nil }
-        return EventSender.Item(socket: socket, frame: answer.frame)
+        return SocketWrite(socket: socket, bytes: answer.frame)
+    }
+
+    /// Sends bytes after all those before them: what the socket takes at once, and the rest by the channel.
+    func write(_ bytes: [UInt8]) {
+        guard let socket = openSocket else { return handOver(ByteBuffer(bytes: bytes)) }
+        var write = SocketWrite(socket: socket, bytes: bytes)
+        write.perform()
+        finish(write)
+    }
+
+    /// Leaves what a socket did not take to the channel, which meets the error if there was one.
+    func finish(_ write: SocketWrite) {
+        guard write.sent < write.bytes.count else { return }
+        handOver(ByteBuffer(bytes: write.bytes.dropFirst(write.sent)))
+    }
+
+    private func handOver(_ buffer: ByteBuffer) {
+        handedOver += 1
+        channel.writeAndFlush(buffer).assumeIsolated().whenComplete { _ in self.handedOver -= 1 }
+    }
+
+    /// Closes the connection when everything is sent, or after `grace` if the client does not read it.
+    func closeWhenSent(grace: TimeAmount) {
+        guard handedOver > 0 else { return channel.close(promise: nil) }
+        let channel = channel
+        channel.writeAndFlush(ByteBuffer()).whenComplete { _ in channel.close(promise: nil) }
+        channel.eventLoop.scheduleTask(in: grace) { channel.close(promise: nil) }
     }
 
     /// Takes note of a request for what operators see of this connection.

@@ -104,8 +104,9 @@ extension CoordinatorShell {
 
     /// Session (as hex) and watched paths.
     var watchesBySession: [(String, [String])] {
-        core.watches.watched.compactMap { connection, keys in
+        core.watches.watched.keys.compactMap { connection in
             guard let session = core.sessionOf[connection] else { return nil }
+            let keys = core.watches.keys(of: connection)
             return (Self.hex(session), Set(keys.map(\.path)).sorted().map(\.text))
         }.sorted { $0.0 < $1.0 }
     }

@@ -14,9 +14,9 @@ final class CoordinatorShell {
     /// A client that lets this many bytes pile up, of events that it asked for and does not read, is cut off.
     private static let maximumBacklog = 64 << 20
     /// How many watchers hear of a change before other clients have their turn.
-    private static let eventsAtOnce = 256
+    private static let eventsAtOnce = 512
     /// For as long the loop looks at its sockets between.
-    private static let eventsPause = TimeAmount.microseconds(50)
+    private static let eventsPause = TimeAmount.microseconds(5)
     /// What a client has to read the last answer before its connection closes.
     private static let closingTime = TimeAmount.seconds(5)
 
@@ -128,7 +128,7 @@ final class CoordinatorShell {
     func disconnected(_ id: ConnectionID) {
         guard let connection = connections.removeValue(forKey: id) else { return }
         clogged[id] = nil
-        connection.answers = []
+        connection.disconnected()
         perAddress[connection.address, default: 1] -= 1
         if perAddress[connection.address] == 0 { perAddress[connection.address] = nil }
         handle(.disconnected(id))
@@ -146,7 +146,7 @@ final class CoordinatorShell {
             switch effect {
             case .append(let entry): log.append(entry)
             case .send(let id, let frame): queue(id, frame, now, isReply: true)
-            case .notify(let ids, let frame): for id in ids { queue(id, frame, now, isReply: false) }
+            case .notify(let ids, let frame): notify(ids, frame, now)
             case .close(let id): queue(id, [], now, isReply: false, closes: true)
             case .overQuota(let path, let usage, let limits): warn(path, usage, limits, now)
             }
@@ -179,9 +179,8 @@ extension CoordinatorShell {
     fileprivate func queue(_ id: ConnectionID, _ frame: [UInt8], _ now: Timestamp, isReply: Bool, closes: Bool = false)
     {
         guard let connection = connections[id], !connection.isClosing else { return }
-        connection.queuedBytes += frame.count
         connection.isClosing = closes
-        connection.answers.append(
+        connection.append(
             .init(needs: log.appended, frame: frame, receivedAt: now, isReply: isReply, closes: closes))
         if log.appended <= log.synced {
             makeReady(connection)
@@ -189,9 +188,24 @@ extension CoordinatorShell {
             guard !connection.isBlocked else { return }
             connection.isBlocked = true
             blocked.append(connection)
-        } else if !connection.isBacklogged {
-            connection.isBacklogged = true
-            backlog.append(connection)
+        }
+    }
+
+    /// One event for each of many.
+    fileprivate func notify(_ ids: [ConnectionID], _ frame: [UInt8], _ now: Timestamp) {
+        let event = ClientConnection.Answer(
+            needs: log.appended, frame: frame, receivedAt: now, isReply: false, closes: false)
+        let isDue = log.appended <= log.synced
+        let connections = connections
+        for id in ids {
+            guard let connection = connections[id], !connection.isClosing else { continue }
+            connection.append(event)
+            if isDue {
+                makeReady(connection)
+            } else if !connection.isBacklogged {
+                connection.isBacklogged = true
+                backlog.append(connection)
+            }
         }
     }
 
@@ -258,48 +272,46 @@ extension CoordinatorShell {
         }
     }
 
-    /// One event for many goes out on several processors; the rest by each connection's channel.
+    /// One event for many goes out on several processors.
     private func sendTogether(_ due: [ClientConnection]) {
-        var items: [EventSender.Item] = []
+        var writes: [SocketWrite] = []
         var receivers: [ClientConnection] = []
+        writes.reserveCapacity(due.count)
+        receivers.reserveCapacity(due.count)
         for connection in due {
-            if let item = connection.soleFrame(synced: log.synced) {
-                items.append(item)
+            if let write = connection.soleFrame(synced: log.synced) {
+                writes.append(write)
                 receivers.append(connection)
             } else {
                 send(connection)
             }
         }
-        EventSender.send(&items)
+        SocketWrite.perform(&writes)
         let now = clock.now
-        for (item, connection) in zip(items, receivers) {
+        for (index, connection) in receivers.enumerated() {
             let answer = connection.answers.removeFirst()
-            connection.queuedBytes -= item.frame.count
+            connection.queuedBytes -= answer.frame.count
             account(answer, connection, now)
-            guard item.sent < item.frame.count else { continue }
-            connection.channel.writeAndFlush(ByteBuffer(bytes: item.frame.dropFirst(item.sent)), promise: nil)
+            connection.finish(writes[index])
         }
     }
 
-    /// Hands a connection's answers that are due to its channel, with one flush.
+    /// Sends a connection's answers that are due, all at once.
     private func send(_ connection: ClientConnection) {
         guard connection.channel.isWritable else { return cutOffIfStuck(connection) }
         let now = clock.now
-        var buffer: ByteBuffer?
+        var bytes: [UInt8] = []
         var closes = false
         while let answer = connection.answers.first, answer.needs <= log.synced, !closes {
             connection.answers.removeFirst()
             connection.queuedBytes -= answer.frame.count
             closes = answer.closes
-            if buffer == nil { buffer = connection.channel.allocator.buffer(capacity: answer.frame.count) }
-            buffer?.writeBytes(answer.frame)
+            // The first is not copied: often it is the only one.
+            if bytes.isEmpty { bytes = answer.frame } else { bytes += answer.frame }
             if !answer.frame.isEmpty { account(answer, connection, now) }
         }
-        guard let buffer else { return }
-        guard closes else { return connection.channel.writeAndFlush(buffer, promise: nil) }
-        let channel = connection.channel
-        channel.writeAndFlush(buffer).whenComplete { _ in channel.close(promise: nil) }
-        eventLoop.scheduleTask(in: Self.closingTime) { channel.close(promise: nil) }
+        if !bytes.isEmpty { connection.write(bytes) }
+        if closes { connection.closeWhenSent(grace: Self.closingTime) }
     }
 
     private func cutOffIfStuck(_ connection: ClientConnection) {

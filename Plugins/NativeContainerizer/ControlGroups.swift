@@ -121,9 +121,42 @@ final class ControlGroups: Sendable {
         }
     }
 
-    func wasOutOfMemory(_ id: String) -> Bool {
-        guard isUsable.withLock({ $0 }) else { return false }
-        return (numbers("\(path(id))/memory.events")["oom_kill"] ?? 0) > 0
+    /// The end of a container whose memory did not suffice, if it was that: Mesos's words for it, and in what Linux names
+    /// in memory.stat what the memory was used for (kernel, Documentation/admin-guide/cgroup-v2.rst).
+    func outOfMemory(_ id: String, status: Int32?) -> ContainerTermination? {
+        let group = path(id)
+        guard isUsable.withLock({ $0 }), let kills = numbers("\(group)/memory.events")["oom_kill"], kills > 0 else {
+            return nil
+        }
+        let limit = number("\(group)/memory.max") ?? 0
+        // Linux keeps the highest use since 5.19; before, the limit is what was used when it did not suffice.
+        let used = number("\(group)/memory.peak") ?? limit
+        let detail = numbers("\(group)/memory.stat")
+        let lines = ["anon", "file", "kernel", "sock", "shmem"].compactMap { name in
+            detail[name].map { "\(name) \($0)\n" }
+        }
+        let memory = Mesos.Resource.with {
+            $0.name = "mem"
+            $0.type = .scalar
+            $0.scalar = .with { $0.value = Double(used >> 20) }
+            $0.role = "*"
+        }
+        return ContainerTermination(
+            status: status,
+            message: """
+                Memory limit exceeded: Requested: \(Self.text(limit)) Maximum Used: \(Self.text(used))
+
+                MEMORY STATISTICS:\u{20}
+                \(lines.joined())
+                """,
+            reason: .reasonContainerLimitationMemory, limited: [memory])
+    }
+
+    /// Bytes in the largest unit that needs no fraction.
+    static func text(_ bytes: UInt64) -> String {
+        let units = [(UInt64(1 << 30), "GB"), (1 << 20, "MB"), (1 << 10, "KB")]
+        guard let (size, name) = units.first(where: { bytes >= $0.0 && bytes % $0.0 == 0 }) else { return "\(bytes)B" }
+        return "\(bytes / size)\(name)"
     }
 
     func statistics(_ id: String) -> Mesos.ResourceStatistics? {

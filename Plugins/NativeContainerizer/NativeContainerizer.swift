@@ -129,15 +129,11 @@ public final class NativeContainerizer: Containerizer {
     }
 
     public func wait(_ id: String) async -> ContainerTermination {
-        guard let container = registry[id] else {
+        guard let directory = registry.directory(id) else {
             return ContainerTermination(status: nil, message: "The container is unknown")
         }
-        let termination = await Launcher.wait(container.stateDirectory)
-        guard cgroups.wasOutOfMemory(id) else { return termination }
-        let megabytes = Int(container.scalar("mem"))
-        return ContainerTermination(
-            status: termination.status, message: "Memory limit exceeded: Requested: \(megabytes)MB",
-            reason: .reasonContainerLimitationMemory)
+        let termination = await Launcher.wait(directory)
+        return cgroups.outOfMemory(id, status: termination.status) ?? termination
     }
 
     public func stop(_ id: String, grace: Duration) async {

@@ -117,11 +117,16 @@ public struct ContainerTermination: Sendable, Equatable {
     /// Why, when it is not the command's own doing.
     public let message: String?
     public let reason: Mesos.TaskStatus.Reason?
+    /// What it had used of a resource whose limit ended it.
+    public let limited: [Mesos.Resource]
 
-    public init(status: Int32?, message: String? = nil, reason: Mesos.TaskStatus.Reason? = nil) {
+    public init(
+        status: Int32?, message: String? = nil, reason: Mesos.TaskStatus.Reason? = nil, limited: [Mesos.Resource] = []
+    ) {
         self.status = status
         self.message = message
         self.reason = reason
+        self.limited = limited
     }
 }
 

@@ -108,13 +108,17 @@ struct AgentTaskTests {
     @Test("A container that was ended from outside says why")
     func limitation() throws {
         var agent = try TestAgent.running()
+        let memory = Mesos.Resource.with { $0.name = "mem" }
         agent.ended(
-            "t", ContainerTermination(status: 9, message: "out of memory", reason: .reasonContainerLimitationMemory))
+            "t",
+            ContainerTermination(
+                status: 9, message: "out of memory", reason: .reasonContainerLimitationMemory, limited: [memory]))
         let status = try #require(agent.updates.first?.status)
         #expect(status.state == .taskFailed)
         #expect(status.source == .sourceAgent)
         #expect(status.reason == .reasonContainerLimitationMemory)
         #expect(status.message == "out of memory")
+        #expect(status.limitation?.resources == [memory])
     }
 
     @Test("A container whose end nobody saw is a failed task")

@@ -76,12 +76,40 @@ struct ControlGroupTests {
         try hierarchy.write("state/cgroup", "\(hierarchy.path)/old/c1")
         let groups = ControlGroups(hierarchy: hierarchy.path, root: "new")
         #expect(groups.prepare() == nil)
-        #expect(!groups.wasOutOfMemory("c1"))
+        #expect(groups.outOfMemory("c1", status: 9) == nil)
         groups.recall("c1", "\(hierarchy.path)/state")
-        #expect(groups.wasOutOfMemory("c1"))
+        #expect(groups.outOfMemory("c1", status: 9) != nil)
         try hierarchy.write("state/cgroup", "/somewhere/else")
         groups.recall("c2", "\(hierarchy.path)/state")
-        #expect(!groups.wasOutOfMemory("c2"))
+        #expect(groups.outOfMemory("c2", status: 9) == nil)
+    }
+
+    @Test("Who ran out of memory is told the limit, the highest use, and what it was used for")
+    func outOfMemory() throws {
+        let hierarchy = try Self.hierarchy(["a", "a/c1"])
+        let groups = ControlGroups(hierarchy: hierarchy.path, root: "a")
+        #expect(groups.prepare() == nil)
+        try hierarchy.write("a/c1/memory.events", "oom 1\noom_kill 0\n")
+        try hierarchy.write("a/c1/memory.max", "67108864\n")
+        #expect(groups.outOfMemory("c1", status: 9) == nil)
+        try hierarchy.write("a/c1/memory.events", "oom 1\noom_kill 1\n")
+        try hierarchy.write("a/c1/memory.peak", "67100672\n")
+        try hierarchy.write("a/c1/memory.stat", "anon 1000\nfile 20\nkernel 3\nother 4\n")
+        let termination = try #require(groups.outOfMemory("c1", status: 9))
+        #expect(termination.reason == .reasonContainerLimitationMemory)
+        #expect(termination.status == 9)
+        #expect(
+            termination.message == """
+                Memory limit exceeded: Requested: 64MB Maximum Used: 65528KB
+
+                MEMORY STATISTICS:\u{20}
+                anon 1000
+                file 20
+                kernel 3
+
+                """)
+        #expect(termination.limited.map(\.name) == ["mem"])
+        #expect(termination.limited.first?.scalar?.value == 63)
     }
 
     /// A cgroup v2 hierarchy in which groups may be made here.

@@ -138,7 +138,9 @@ extension AgentCore {
                 key, .taskFailed, .sourceExecutor, .reasonMaxCompletionTimeReached,
                 "Task exceeded its maximum completion time", now)
         }
-        if let reason = termination.reason { return update(key, .taskFailed, .sourceAgent, reason, text, now) }
+        if let reason = termination.reason {
+            return update(key, .taskFailed, .sourceAgent, reason, text, limited: termination.limited, now)
+        }
         guard let status = termination.status else {
             let state: Mesos.TaskState = task.isKillRequested ? .taskKilled : .taskFailed
             return update(key, state, .sourceAgent, .reasonExecutorTerminated, text, now)

@@ -10,7 +10,7 @@ extension AgentCore {
     /// A new status of a task: kept on disk, then sent when it is the oldest.
     mutating func update(
         _ key: TaskKey, _ state: Mesos.TaskState, _ source: Mesos.TaskStatus.Source,
-        _ reason: Mesos.TaskStatus.Reason?, _ message: String?, _ now: Timestamp
+        _ reason: Mesos.TaskStatus.Reason?, _ message: String?, limited: [Mesos.Resource] = [], _ now: Timestamp
     ) {
         guard let task = tasks[key] else { return }
         let uuid = Self.uuid(&generator)
@@ -24,6 +24,7 @@ extension AgentCore {
             $0.timestamp = now.seconds
             $0.uuid = uuid
             $0.containerStatus = task.containerStatus
+            if !limited.isEmpty { $0.limitation = .with { $0.resources = limited } }
         }
         let update = Internal.StatusUpdate.with {
             $0.frameworkID = key.framework

@@ -7,6 +7,7 @@ import re
 import resource
 import socket
 import struct
+import threading
 from pathlib import Path
 
 import pytest
@@ -284,6 +285,44 @@ def test_ten_thousand_connections(testbed):
     with Wire(server.port) as worker:
         wait_for(lambda: int(status(server)["connections"]) <= 2, 30, "the connections have ended")
         assert worker.exists("/work0")
+
+
+def test_ten_thousand_wait_for_the_disk(testbed):
+    """Requests of ten thousand clients that come while the disk does not keep up with one are all answered after."""
+    count, writes = 10_000, 5_000
+    allow_files(count + 1000)
+    server = testbed.new(Coordinator, settings={"maxClientCnxns": 0, "tickTime": 2000, "globalOutstandingLimit": 1})
+    server.start_and_wait(preexec_fn=lambda: allow_files(count + 1000))
+    with Wire(server.port, timeout=40_000) as writer, contextlib.ExitStack() as crowd:
+        readers = [crowd.enter_context(contextlib.closing(socket.create_connection((HOST, server.port))))
+                   for _ in range(count)]
+        for reader in readers:
+            reader.sendall(wire.connect_request(40_000))
+        for reader in readers:
+            receive(reader)
+        # Not waited for: the server stops reading it when it has enough.
+        writing = threading.Thread(
+            target=writer.socket.sendall, args=(wire.request(1, wire.CREATE, wire.create("/w", flags=2)) * writes,))
+        writing.start()
+        for reader in readers:
+            reader.sendall(wire.request(1, wire.EXISTS, wire.text("/") + b"\0"))
+        for reader in readers:
+            assert struct.unpack(">i", receive(reader)[12:16]) == (0,)
+        assert all(writer.receive().error == 0 for _ in range(writes))
+        writing.join()
+
+
+def receive(connection):
+    """One frame of a socket, without its length."""
+    content = b""
+    length = 4
+    while len(content) < length:
+        part = connection.recv(length - len(content))
+        assert part, "the server has closed the connection"
+        content += part
+        if length == 4 and len(content) == 4:
+            length += struct.unpack(">i", content)[0]
+    return content[4:]
 
 
 def resident(server):

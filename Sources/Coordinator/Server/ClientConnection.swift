@@ -46,6 +46,7 @@ final class ClientConnection {
     var isBlocked = false
     var isBacklogged = false
     var isClosing = false
+    var isClogged = false
     var sent = 0
     var received = 0
     /// Goes on reading requests.
@@ -83,6 +84,7 @@ final class ClientConnection {
     /// The socket is closed, and its number may be another's soon.
     func disconnected() {
         socket = nil
+        resume = nil
         answers = []
     }
 

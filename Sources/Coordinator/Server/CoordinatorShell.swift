@@ -13,8 +13,8 @@ final class CoordinatorShell {
     private static let maximumUnread = 4 << 20
     /// A client that lets this many bytes pile up, of events that it asked for and does not read, is cut off.
     private static let maximumBacklog = 64 << 20
-    /// How many watchers hear of a change before other clients have their turn.
-    private static let eventsAtOnce = 512
+    /// For about as long watchers hear of a change before other clients have their turn.
+    private static let eventsTurn = TimeAmount.milliseconds(4)
     /// For as long the loop looks at its sockets between.
     private static let eventsPause = TimeAmount.microseconds(5)
     /// What a client has to read the last answer before its connection closes.
@@ -37,9 +37,12 @@ final class CoordinatorShell {
     private var blocked: [ClientConnection] = []
     private var backlog = Deque<ClientConnection>()
     private var isDraining = false
+    private var eventsAtOnce = 256
     /// When each path's quota was last warned of.
     private var quotaWarnings: [String: Timestamp] = [:]
-    private var clogged: [ConnectionID: ClientConnection] = [:]
+    /// Connections whose requests wait until the disk keeps up, in the order in which they came to.
+    private var clogged = Deque<ClientConnection>()
+    private var isFlushing = false
     /// Writes that are not on disk yet.
     var outstanding: Int { Int(log.appended - log.synced) }
     var statistics: ServerStatistics
@@ -127,7 +130,6 @@ final class CoordinatorShell {
 
     func disconnected(_ id: ConnectionID) {
         guard let connection = connections.removeValue(forKey: id) else { return }
-        clogged[id] = nil
         connection.disconnected()
         perAddress[connection.address, default: 1] -= 1
         if perAddress[connection.address] == 0 { perAddress[connection.address] = nil }
@@ -215,17 +217,22 @@ extension CoordinatorShell {
         ready.append(connection)
     }
 
-    /// Sends what may leave. Call when the requests that came together are taken in.
+    /// Sends what may leave, and takes requests again that waited. Call when the requests that came together are taken
+    /// in. A call from within, by a client that goes on, is carried out by the call that let it.
     func flush() {
-        while !ready.isEmpty {
-            let connections = ready
-            ready = []
-            for connection in connections {
-                connection.isReady = false
-                send(connection)
+        guard !isFlushing else { return }
+        isFlushing = true
+        defer { isFlushing = false }
+        repeat {
+            while !ready.isEmpty {
+                let connections = ready
+                ready = []
+                for connection in connections {
+                    connection.isReady = false
+                    send(connection)
+                }
             }
-        }
-        resumeClogged()
+        } while resumeClogged()
     }
 
     /// More of the log is on disk: those who wait for an answer come before those who watch.
@@ -249,19 +256,20 @@ extension CoordinatorShell {
         guard !isDraining else { return }
         var due: [ClientConnection] = []
         // The rest waits for the disk as well: what came later is synced later.
-        while due.count < Self.eventsAtOnce, let connection = backlog.first,
+        while due.count < eventsAtOnce, let connection = backlog.first,
             (connection.answers.first?.needs ?? 0) <= log.synced
         {
             backlog.removeFirst()
             connection.isBacklogged = false
             due.append(connection)
         }
-        sendTogether(due)
+        tell(due)
         for connection in due {
             guard let last = connection.answers.last, last.needs > log.synced else { continue }
             connection.isBacklogged = true
             backlog.append(connection)
         }
+        flush()
         guard let next = backlog.first, (next.answers.first?.needs ?? 0) <= log.synced else { return }
         isDraining = true
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
@@ -270,6 +278,15 @@ extension CoordinatorShell {
             bound.value.isDraining = false
             bound.value.drain()
         }
+    }
+
+    /// Tells so many as a turn may take; from its time follows how many that are.
+    private func tell(_ due: [ClientConnection]) {
+        let start = NIODeadline.now()
+        sendTogether(due)
+        guard due.count == eventsAtOnce else { return }
+        let isLong = NIODeadline.now() - start > Self.eventsTurn
+        eventsAtOnce = isLong ? max(32, eventsAtOnce / 2) : min(2048, eventsAtOnce * 5 / 4)
     }
 
     /// One event for many goes out on several processors.
@@ -293,6 +310,7 @@ extension CoordinatorShell {
             connection.queuedBytes -= answer.frame.count
             account(answer, connection, now)
             connection.finish(writes[index])
+            goOn(connection)
         }
     }
 
@@ -312,6 +330,7 @@ extension CoordinatorShell {
         }
         if !bytes.isEmpty { connection.write(bytes) }
         if closes { connection.closeWhenSent(grace: Self.closingTime) }
+        goOn(connection)
     }
 
     private func cutOffIfStuck(_ connection: ClientConnection) {
@@ -335,31 +354,43 @@ extension CoordinatorShell {
     /// Whether no more of a client's requests are taken for now: it does not read its answers, or the disk does not
     /// keep up with everybody. `resume` is called when they are taken again.
     func isClogged(_ id: ConnectionID, resume: @escaping () -> Void) -> Bool {
-        guard let connection = connections[id], mustWait(connection) else { return false }
+        guard let connection = connections[id], isCongested || isUnread(connection) else { return false }
         connection.resume = resume
-        clogged[id] = connection
+        goOn(connection)
         return true
     }
 
-    private func mustWait(_ connection: ClientConnection) -> Bool {
+    private var isCongested: Bool { outstanding > configuration.outstandingLimit || log.admission == .congested }
+
+    private func isUnread(_ connection: ClientConnection) -> Bool {
         connection.queuedBytes > Self.maximumUnread || !connection.channel.isWritable
-            || outstanding > configuration.outstandingLimit || log.admission == .congested
     }
 
     /// A client has read some of its answers.
     func becameWritable(_ id: ConnectionID) {
         guard let connection = connections[id] else { return }
         send(connection)
-        resumeClogged()
+        flush()
     }
 
-    private func resumeClogged() {
-        guard !clogged.isEmpty else { return }
-        for (id, connection) in clogged where !mustWait(connection) {
-            guard let resume = connection.resume else { continue }
-            clogged[id] = nil
+    /// Lets a client that waits and has read its answers go on when its turn comes.
+    private func goOn(_ connection: ClientConnection) {
+        guard connection.resume != nil, !connection.isClogged, !isUnread(connection) else { return }
+        connection.isClogged = true
+        clogged.append(connection)
+    }
+
+    /// Whether anybody went on.
+    private func resumeClogged() -> Bool {
+        var isAny = false
+        while !isCongested, let connection = clogged.popFirst() {
+            connection.isClogged = false
+            // Who has not read what came meanwhile has its turn again when it has.
+            guard let resume = connection.resume, !isUnread(connection) else { continue }
             connection.resume = nil
             resume()
+            isAny = true
         }
+        return isAny
     }
 }

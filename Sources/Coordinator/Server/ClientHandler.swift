@@ -9,6 +9,7 @@ final class ClientHandler: ChannelInboundHandler {
 
     /// A connection that has not asked for a session by then is ended (ZooKeeper's sessionlessCnxnTimeout).
     private static let silenceLimit = TimeAmount.seconds(10)
+    private static let readingTime = TimeAmount.milliseconds(500)
 
     private let shell: CoordinatorShell
     private let maximumFrame: Int
@@ -30,7 +31,11 @@ final class ClientHandler: ChannelInboundHandler {
         guard id != nil else { return context.close(promise: nil) }
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
         context.eventLoop.scheduleTask(in: Self.silenceLimit) {
-            if bound.value.0.isFirst { bound.value.1.close(promise: nil) }
+            guard bound.value.0.isFirst else { return }
+            // On a busy server it may have said something that is not read yet.
+            bound.value.1.eventLoop.scheduleTask(in: Self.readingTime) {
+                if bound.value.0.isFirst { bound.value.1.close(promise: nil) }
+            }
         }
     }
 

@@ -283,7 +283,10 @@ extension CoordinatorShell {
     /// Tells so many as a turn may take; from its time follows how many that are.
     private func tell(_ due: [ClientConnection]) {
         let start = NIODeadline.now()
+        // What happens on one channel meanwhile must not send what is about to be sent to another.
+        isFlushing = true
         sendTogether(due)
+        isFlushing = false
         guard due.count == eventsAtOnce else { return }
         let isLong = NIODeadline.now() - start > Self.eventsTurn
         eventsAtOnce = isLong ? max(32, eventsAtOnce / 2) : min(2048, eventsAtOnce * 5 / 4)

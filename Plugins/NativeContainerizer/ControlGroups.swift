@@ -121,8 +121,9 @@ final class ControlGroups: Sendable {
         }
     }
 
-    /// The end of a container whose memory did not suffice, if it was that: Mesos's words for it, and in what Linux names
-    /// in memory.stat what the memory was used for (kernel, Documentation/admin-guide/cgroup-v2.rst).
+    /// The end of a container whose memory did not suffice, if it was that, in Mesos's words for it. Mesos goes on to say
+    /// what the memory was used for; here all processes of the group are gone by then (memory.oom.group), and what
+    /// memory.stat says of an empty group helps nobody (kernel, Documentation/admin-guide/cgroup-v2.rst).
     func outOfMemory(_ id: String, status: Int32?) -> ContainerTermination? {
         let group = path(id)
         guard isUsable.withLock({ $0 }), let kills = numbers("\(group)/memory.events")["oom_kill"], kills > 0 else {
@@ -131,10 +132,6 @@ final class ControlGroups: Sendable {
         let limit = number("\(group)/memory.max") ?? 0
         // Linux keeps the highest use since 5.19; before, the limit is what was used when it did not suffice.
         let used = number("\(group)/memory.peak") ?? limit
-        let detail = numbers("\(group)/memory.stat")
-        let lines = ["anon", "file", "kernel", "sock", "shmem"].compactMap { name in
-            detail[name].map { "\(name) \($0)\n" }
-        }
         let memory = Mesos.Resource.with {
             $0.name = "mem"
             $0.type = .scalar
@@ -143,12 +140,7 @@ final class ControlGroups: Sendable {
         }
         return ContainerTermination(
             status: status,
-            message: """
-                Memory limit exceeded: Requested: \(Self.text(limit)) Maximum Used: \(Self.text(used))
-
-                MEMORY STATISTICS:\u{20}
-                \(lines.joined())
-                """,
+            message: "Memory limit exceeded: Requested: \(Self.text(limit)) Maximum Used: \(Self.text(used))",
             reason: .reasonContainerLimitationMemory, limited: [memory])
     }
 

@@ -208,7 +208,7 @@ def test_memory_limit(story):
                           backoffSeconds=600, maxLaunchDelaySeconds=3600)
     failed = wait_for(lambda: failure(story, "/hungry"), 120, "the hungry task fails")
     assert failed["state"] == "TASK_FAILED"
-    assert "Memory limit exceeded: Requested: 128MB Maximum Used: 1" in failed["message"], failed
+    assert failed["message"] == "Memory limit exceeded: Requested: 32MB Maximum Used: 32MB"
     story.marathon.delete("/hungry")
     story.marathon.wait_until_gone("/hungry")
     assert story.running() == neighbours

@@ -34,9 +34,9 @@ enum CoordinatorProgram {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let server = try await CoordinatorServer.start(configuration, group: group)
         if let port = server.securePort {
-            logger.notice("serving clients by TLS on \(configuration.secureAddress):\(port)")
+            logger.notice("serving clients by TLS on \(configuration.secureAddress ?? "*"):\(port)")
         }
-        if let port = server.port { logger.notice("serving clients on \(configuration.clientAddress):\(port)") }
+        if let port = server.port { logger.notice("serving clients on \(configuration.clientAddress ?? "*"):\(port)") }
         if server.port != nil, configuration.clientAddress != "127.0.0.1" {
             logger.warning(
                 """

@@ -51,31 +51,23 @@ enum CoordinatorToolProgram {
                 "this coordinator has a port for TLS alone (secureClientPort): ask it with "
                     + "`openssl s_client -connect HOST:PORT -cert CERTIFICATE -key KEY` and the word srvr")
         }
-        let host = configuration.clientAddress == "0.0.0.0" ? "127.0.0.1" : configuration.clientAddress
+        let wildcards: [String?] = [nil, "0.0.0.0", "::"]
+        let host = wildcards.contains(configuration.clientAddress) ? "localhost" : configuration.clientAddress ?? ""
         guard let answer = ask(host, configuration.clientPort, "srvr"), !answer.isEmpty else {
             throw FlagError(
                 "no coordinator answers at \(host):\(configuration.clientPort): is it started? "
                     + "`systemctl status zookeeper` or its log say why not")
         }
+        guard !answer.contains("not in the whitelist") else {
+            throw FlagError("the coordinator does not answer the word srvr: add it to 4lw.commands.whitelist")
+        }
         print(answer, terminator: "")
     }
 
     private static func ask(_ host: String, _ port: Int, _ word: String) -> String? {
-        let file = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        guard file >= 0 else { return nil }
+        guard let file = connected(to: host, port) else { return nil }
         defer { close(file) }
-        var limit = timeval(tv_sec: 5, tv_usec: 0)
-        setsockopt(file, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = UInt16(truncatingIfNeeded: port).bigEndian
-        guard inet_pton(AF_INET, host, &address.sin_addr) == 1 else { return nil }
-        let isConnected = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(file, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
-            }
-        }
-        guard isConnected, write(file, word, word.utf8.count) == word.utf8.count else { return nil }
+        guard send(file, word, word.utf8.count, Int32(MSG_NOSIGNAL)) == word.utf8.count else { return nil }
         var answer: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 4096)
         while true {
@@ -83,5 +75,26 @@ enum CoordinatorToolProgram {
             guard count > 0 else { return String(decoding: answer, as: UTF8.self) }
             answer += buffer[..<count]
         }
+    }
+
+    /// A socket to the first address of a host that takes a connection.
+    private static func connected(to host: String, _ port: Int) -> CInt? {
+        var hints = addrinfo()
+        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+        var list: UnsafeMutablePointer<addrinfo>?
+        guard getaddrinfo(host, String(port), &hints, &list) == 0 else { return nil }
+        defer { freeaddrinfo(list) }
+        var next = list
+        while let place = next?.pointee {
+            let file = socket(place.ai_family, place.ai_socktype, place.ai_protocol)
+            var limit = timeval(tv_sec: 5, tv_usec: 0)
+            for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
+                setsockopt(file, SOL_SOCKET, option, &limit, socklen_t(MemoryLayout<timeval>.size))
+            }
+            if file >= 0, connect(file, place.ai_addr, place.ai_addrlen) == 0 { return file }
+            close(file)
+            next = place.ai_next
+        }
+        return nil
     }
 }

@@ -18,4 +18,7 @@ public struct WallClock: Sendable {
     }
 
     public var now: Timestamp { base + start.duration(to: ContinuousClock.now) }
+
+    /// By how many milliseconds the machine's clock was set since the start of this one, forward or back.
+    public var correction: Int64 { Self().base.milliseconds - now.milliseconds }
 }

@@ -40,6 +40,27 @@ struct AccessControlTests {
         #expect(DigestScheme.id(of: Array("a:b:c".utf8))?.hasPrefix("a:") == true)
     }
 
+    @Test("Passwords are hashed as the configuration says, and not at all where it forbids the scheme")
+    mutating func algorithm() throws {
+        #expect(
+            DigestScheme.id(of: Array("super:test".utf8), .sha256)
+                == "super:wjySwxg860UATFtciuZ1lpzrCHrPeov6SPu/ZD56uig=")
+        for algorithm in DigestScheme.Algorithm.allCases {
+            #expect(DigestScheme.id(of: Array("a:b".utf8), algorithm) != nil, "\(algorithm)")
+        }
+        server = TestCoordinator { $0.digestAlgorithm = .sha256 }
+        try server.connect(1)
+        #expect(try authenticate(1, "super:test") == 0)
+        try server.create("/a", acl: [ACL(permissions: 31, scheme: "auth", id: "")])
+        #expect(try getACL("/a").map(\.id) == ["super:wjySwxg860UATFtciuZ1lpzrCHrPeov6SPu/ZD56uig="])
+        server = TestCoordinator { $0.access.hasDigest = false }
+        try server.connect(1)
+        #expect(throws: ZooKeeperErrorCode.invalidACL) {
+            try server.create("/a", acl: [ACL(permissions: 31, scheme: "digest", id: "a:b")])
+        }
+        #expect(try authenticate(1, "super:test") == ZooKeeperErrorCode.authFailed.rawValue)
+    }
+
     @Test("Lists that are none are refused")
     mutating func invalid() throws {
         let lists: [[ACL]] = [

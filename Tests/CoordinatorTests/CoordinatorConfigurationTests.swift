@@ -1,3 +1,4 @@
+import Foundation
 import ServiceKit
 import Testing
 
@@ -44,6 +45,43 @@ struct CoordinatorConfigurationTests {
         #expect(configuration.unknownKeys == ["strange"])
         #expect(configuration.core.minimumSessionTimeout == 2000)
         #expect(configuration.core.maximumSessionTimeout == 60_000)
+    }
+
+    @Test("Where clients come to may stand behind the address of the server, also in a file of its own")
+    func servers() throws {
+        let directory = try TemporaryDirectory()
+        let file = "\(directory.path)/zoo.cfg.dynamic"
+        let read = { (servers: String) throws in
+            try Data(servers.utf8).write(to: URL(fileURLWithPath: file))
+            return try CoordinatorConfiguration(parsing: "dataDir=/d\ndynamicConfigFile=\(file)", path: "zoo.cfg")
+        }
+        let configuration = try read("server.1=h:2888:3888:participant;2182\nversion=100000000\n")
+        #expect(configuration.clientPort == 2182)
+        #expect(configuration.clientAddress == nil)
+        #expect(try read("server.1=h:2888:3888;127.0.0.1:2183").clientAddress == "127.0.0.1")
+        #expect(throws: FlagError.self) { try read("server.1=a:1:2;2181\nserver.2=b:1:2;2181\nserver.3=c:1:2;2181") }
+        #expect(complaint("dataDir=/d\ndynamicConfigFile=\(directory.path)/none")?.contains("cannot be read") == true)
+        #expect(complaint("dataDir=/d\nserver.1=h:1:2;x")?.contains("server.1=x is wrong") == true)
+        #expect(complaint("dataDir=/d\nclientPort=1\nserver.1=h:1:2;2")?.contains("clientPort is 1") == true)
+    }
+
+    @Test("Keys of snapshots, of a slow disk, of the digests and of the largest frame")
+    func limits() throws {
+        let configuration = try CoordinatorConfiguration(
+            parsing: """
+                dataDir=/d
+                snapCount=60
+                fsync.warningthresholdms=20
+                zookeeper.DigestAuthenticationProvider.digestAlg=SHA-256
+                jute.maxbuffer=0x3fffff
+                """, path: "zoo.cfg")
+        let disk = configuration.disk(log: "/d", snapshots: "/d")
+        #expect(disk.snapshotEntries == 60)
+        #expect(disk.slowSync == .milliseconds(20))
+        #expect(configuration.core.digestAlgorithm == .sha256)
+        #expect(configuration.maximumFrame == 0x3fffff)
+        #expect(configuration.unknownKeys.isEmpty)
+        #expect(complaint("dataDir=/d\nDigestAuthenticationProvider.digestAlg=MD5")?.contains("SHA1") == true)
     }
 
     @Test("Session time-outs default to 2 and 20 ticks, the log to the data directory")

@@ -121,4 +121,24 @@ struct NodeKindTests {
         try server.delete("/zookeeper/quota/q/zookeeper_limits")
         try server.create("/q/c")
     }
+
+    @Test("A soft limit that is exceeded is noted, by one request as by several together")
+    mutating func softLimits() throws {
+        try server.create("/q")
+        try quota("/q", "count=1,bytes=-1")
+        let isNoted = { (effects: [CoordinatorEffect]) in
+            effects.contains { if case .overQuota("/q", _, _) = $0 { true } else { false } }
+        }
+        try server.create("/q/a")
+        #expect(isNoted(server.effects))
+        try server.request(1, .multi) { writer in
+            MultiHeader(type: OperationCode.create.rawValue, isDone: false, error: -1).write(to: &writer)
+            writer.string("/q/b")
+            writer.buffer([])
+            writer.vector(ACL.open) { $1.write(to: &$0) }
+            writer.int(0)
+            MultiHeader.end.write(to: &writer)
+        }
+        #expect(isNoted(server.effects))
+    }
 }

@@ -1,3 +1,4 @@
+import Foundation
 import ServiceKit
 import Testing
 import ZooKeeperProtocol
@@ -85,6 +86,7 @@ struct RecoveryTests {
         #expect(read.zxid == 4)
         #expect(read.tree.nodes == server.core.tree.nodes)
         #expect(read.sessions.mapValues(\.password) == server.core.sessions.mapValues(\.password))
+        _ = try files.segment([], first: 5)
         let core = try files.recover()
         #expect(core.tree.nodes == server.core.tree.nodes)
         #expect(core.tree.ephemeralPaths == server.core.tree.ephemeralPaths)
@@ -104,6 +106,55 @@ struct RecoveryTests {
         #expect(core.lastZxid == 6)
         for entry in creates(4...6) { server.core.recover(entry) }
         #expect(core.tree.nodes == server.core.tree.nodes)
+    }
+
+    @Test("A snapshot whose log is not there is refused until somebody gives the log up")
+    func lostLog() throws {
+        var server = TestCoordinator()
+        for entry in creates(1...3) { server.core.recover(entry) }
+        try Snapshot(server.core).write(to: files.directory.path)
+        let error = try #require(throws: LogError.self) { try files.recover() }
+        #expect(error.description.contains("the log is missing"))
+        let agreement = "\(files.directory.path)/\(Recovery.initializeName)"
+        try Data().write(to: URL(fileURLWithPath: agreement))
+        #expect(try files.recover().lastZxid == 3)
+        #expect(!FileManager.default.fileExists(atPath: agreement))
+        // It left a segment.
+        #expect(try files.recover().lastZxid == 3)
+    }
+
+    @Test("A segment that is missing is missed, even if those behind it hold nothing")
+    func missingSegment() throws {
+        let (first, _) = try files.segment(creates(1...3), first: 1)
+        let (second, _) = try files.segment(creates(4...6), first: 4)
+        _ = try files.segment([], first: 7)
+        let whole = try SystemFiles().content(second)
+        for damage in [nil, [UInt8](repeating: 0, count: 5000)] {
+            SystemFiles().remove(second)
+            if let damage { try Data(damage).write(to: URL(fileURLWithPath: second)) }
+            let error = try #require(throws: LogError.self) { try files.recover() }
+            #expect(error.description.contains("begins at zxid 0x7, but what comes before it ends at 0x3"))
+        }
+        try files.edit(second) { $0 = whole }
+        SystemFiles().remove(first)
+        #expect(throws: LogError.self) { try files.recover() }
+    }
+
+    @Test("Usage of a quota goes on from a snapshot through the log behind it")
+    func quotaUsage() throws {
+        var server = TestCoordinator()
+        try server.connect(1)
+        try server.create("/q")
+        for name in ["", "/zookeeper_limits", "/zookeeper_stats"] {
+            try server.create("/zookeeper/quota/q\(name)", Array("count=9,bytes=90".utf8))
+        }
+        try Snapshot(server.core).write(to: files.directory.path)
+        let written = server.log.count
+        try server.create("/q/a", [1, 2, 3])
+        let entries = try server.log[written...].map { try LogEntry($0.bytes[...]) }
+        _ = try files.segment(entries, first: try #require(entries.first).zxid)
+        let core = try files.recover()
+        #expect(core.tree["/zookeeper/quota/q/zookeeper_stats"]?.data == Array("count=2,bytes=3".utf8))
     }
 
     @Test("A damaged snapshot is refused by name")

@@ -61,7 +61,8 @@ struct WriteAheadLogTests {
         for content in [[], [UInt8](repeating: 0, count: 5000)] {
             try files.edit(path) { $0 = content }
             #expect(try LogSegment.entries(of: path, isNewest: true).isEmpty)
-            #expect(throws: LogError.self) { try LogSegment.entries(of: path, isNewest: false) }
+            // Before others as well: a start goes on behind it first, and then takes it away.
+            #expect(try LogSegment.entries(of: path, isNewest: false).isEmpty)
         }
     }
 

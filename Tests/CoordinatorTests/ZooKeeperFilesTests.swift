@@ -107,6 +107,38 @@ struct ZooKeeperFilesTests {
         #expect(throws: LogError.self) { try read() }
     }
 
+    @Test("A log that is missing is missed: before all others, without a snapshot, and between two")
+    func missingLog() throws {
+        let node = { (zxid: Int64) in self.log([self.creation(zxid, "/n\(zxid)", parentVersion: 1)]) }
+        try write("log.3", node(3))
+        #expect(try #require(throws: LogError.self) { try read() }.description.contains("no snapshot of what came"))
+        try write("snapshot.2", Self.snapshot([]))
+        #expect(try read().lastZxid == 3)
+        try write("log.5", node(5))
+        #expect(try #require(throws: LogError.self) { try read() }.description.contains("a log between them"))
+        try write("log.4", node(4))
+        // A new leader of an ensemble numbers its transactions anew.
+        try write("log.200000001", node(0x2_0000_0001))
+        #expect(try read().lastZxid == 0x2_0000_0001)
+    }
+
+    @Test("Usage of a quota goes on from a snapshot through the logs behind it")
+    func quotaUsage() throws {
+        let quota = "/zookeeper/quota/q"
+        try write(
+            "snapshot.a",
+            Self.snapshot(["/zookeeper", "/zookeeper/quota", quota, "\(quota)/zookeeper_limits", "/q"]))
+        let usage = record(11, 1) { writer in
+            writer.string("\(quota)/zookeeper_stats")
+            writer.buffer([])
+            writer.vector(ACL.open) { $1.write(to: &$0) }
+            writer.bool(false)
+            writer.int(2)
+        }
+        try write("log.b", log([usage, creation(12, "/q/a", parentVersion: 2)]))
+        #expect(try read().tree["\(quota)/zookeeper_stats"]?.data == Array("count=2,bytes=2".utf8))
+    }
+
     @Test("The owner's field says what a node is")
     func owners() {
         #expect(ZNodeKind(zooKeeperOwner: .min) == .container)

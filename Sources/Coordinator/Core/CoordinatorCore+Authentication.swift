@@ -7,8 +7,10 @@ extension CoordinatorCore {
         let scheme = try reader.string() ?? ""
         let proof = try reader.buffer()
         switch scheme {
-        case "digest" where proof != nil:
-            guard let id = DigestScheme.id(of: proof ?? []) else { return refuse(client, xid) }
+        case "digest" where proof != nil && configuration.access.hasDigest:
+            guard let id = DigestScheme.id(of: proof ?? [], configuration.digestAlgorithm) else {
+                return refuse(client, xid)
+            }
             let identity = Identity(scheme: "digest", id: id)
             if identity.id == configuration.superDigest { identities[client.connection]?.insert(.superUser) }
             identities[client.connection]?.insert(identity)

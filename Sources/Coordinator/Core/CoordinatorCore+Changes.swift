@@ -93,7 +93,7 @@ extension CoordinatorCore {
     mutating func removeMortals(_ now: Timestamp) {
         guard !isDiskFull, now >= nextContainerCheck else { return }
         nextContainerCheck = now + .milliseconds(configuration.containerInterval)
-        let due = tree.mortals.filter { isDue($0, now.milliseconds) }.map { ZNodeName(tree.path(of: $0)) }.sorted()
+        let due = tree.mortals.filter { isDue($0, wallTime(now)) }.map { ZNodeName(tree.path(of: $0)) }.sorted()
         let most = max(1, configuration.containersPerMinute * configuration.containerInterval / 60_000)
         for path in due.prefix(Int(clamping: most)) { commit(.delete(path: path.text), now) }
     }

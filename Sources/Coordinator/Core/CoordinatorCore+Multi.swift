@@ -52,9 +52,10 @@ extension CoordinatorCore {
         _ requests: [WriteRequest], _ decided: [Transaction?], _ now: Timestamp
     ) -> [WriteResult] {
         let transactions = decided.compactMap { $0 }
+        let time = wallTime(now)
         if !transactions.isEmpty {
             lastZxid += 1
-            let entry = LogEntry(zxid: lastZxid, time: now.milliseconds, transaction: .multi(transactions))
+            let entry = LogEntry(zxid: lastZxid, time: time, transaction: .multi(transactions))
             effects.append(.append(entry))
         }
         var changes: [NodeChange] = []
@@ -65,10 +66,13 @@ extension CoordinatorCore {
                 creation.wantsStat = true
                 request = .create(creation)
             }
-            if let transaction { changes += apply(transaction, zxid: lastZxid, time: now.milliseconds) }
+            if let transaction { changes += apply(transaction, zxid: lastZxid, time: time) }
             results.append(result(of: request, transaction))
         }
-        for change in changes { notify(change) }
+        for change in changes {
+            notify(change)
+            noteQuota(change)
+        }
         return results
     }
 

@@ -13,6 +13,8 @@ enum CoordinatorEvent: Sendable {
     case tick
     /// The disk has no room for more transactions, or has it again.
     case diskFull(Bool)
+    /// The machine's clock is by so many milliseconds ahead of what it would be had nobody set it since the start.
+    case clockSet(Int64)
 }
 
 /// What a coordinator wants done, in this order: an answer behind an `append` may leave only when that entry is on
@@ -52,6 +54,8 @@ struct CoordinatorCore: Sendable {
         /// Whether nodes may have a time to live (`extendedTypesEnabled`).
         var allowsTTL = false
         var access = AccessControl()
+        /// How passwords of the scheme `digest` are hashed.
+        var digestAlgorithm = DigestScheme.Algorithm.sha1
         /// The digest of the super user, `super:base64(sha1(super:password))`; nil when there is none.
         var superDigest: String?
         /// Users and passwords of SASL DIGEST-MD5; nil when there is no SASL.
@@ -87,13 +91,16 @@ struct CoordinatorCore: Sendable {
     var lastZxid: Int64 = 0
     /// While true nothing may be written.
     var isDiskFull = false
+    /// Milliseconds between the machine's clock and the one that sessions go by, which nobody sets.
+    var clockCorrection: Int64 = 0
     var nextContainerCheck: Timestamp
     private var nextSessionID: Int64
     var effects: [CoordinatorEffect] = []
 
     init(configuration: Configuration, startedAt now: Timestamp) {
         self.configuration = configuration
-        let clock = (now.milliseconds << 24) & 0x00ff_ffff_ffff_ffff
+        // 40 bits of milliseconds, as ZooKeeper has them: numbers come again after 34 years.
+        let clock = (now.milliseconds << 16) & 0x00ff_ffff_ffff_ffff
         nextSessionID = Int64(configuration.serverID) << 56 | clock | 1
         nextContainerCheck = now + .milliseconds(configuration.containerInterval)
     }
@@ -107,7 +114,6 @@ struct CoordinatorCore: Sendable {
 
     /// Call once after recovery: every session starts with its full time again.
     mutating func finishRecovery(at now: Timestamp) {
-        tree.findQuotas()
         for id in sessions.keys {
             touch(id, now)
             let isOurs = UInt8(truncatingIfNeeded: id >> 56) == configuration.serverID
@@ -126,6 +132,7 @@ struct CoordinatorCore: Sendable {
             expireSessions(now)
             removeMortals(now)
         case .diskFull(let isFull): isDiskFull = isFull
+        case .clockSet(let milliseconds): clockCorrection = milliseconds
         }
         return effects
     }
@@ -201,8 +208,9 @@ struct CoordinatorCore: Sendable {
     /// Writes a decided transaction down and applies it; watchers hear of it before the client that wrote.
     mutating func commit(_ transaction: Transaction, _ now: Timestamp) {
         lastZxid += 1
-        effects.append(.append(LogEntry(zxid: lastZxid, time: now.milliseconds, transaction: transaction)))
-        let changes = apply(transaction, zxid: lastZxid, time: now.milliseconds)
+        let time = wallTime(now)
+        effects.append(.append(LogEntry(zxid: lastZxid, time: time, transaction: transaction)))
+        let changes = apply(transaction, zxid: lastZxid, time: time)
         for change in changes {
             notify(change)
             noteQuota(change)
@@ -210,7 +218,7 @@ struct CoordinatorCore: Sendable {
     }
 
     /// A soft quota forbids nothing: whoever looks after the server hears of it (ZooKeeper's guide, "Quotas").
-    private mutating func noteQuota(_ change: NodeChange) {
+    mutating func noteQuota(_ change: NodeChange) {
         guard change.type == .created || change.type == .dataChanged, let subject = tree.quotas.nearest(change.path),
             let limits = tree.limits(of: subject), let usage = tree.usage(of: subject)
         else { return }
@@ -218,6 +226,9 @@ struct CoordinatorCore: Sendable {
         guard isOver(limits.count, usage.count) || isOver(limits.bytes, usage.bytes) else { return }
         effects.append(.overQuota(subject, usage: usage, limits: limits))
     }
+
+    /// What nodes say of when they were made and changed: milliseconds since 1970.
+    func wallTime(_ now: Timestamp) -> Int64 { now.milliseconds &+ clockCorrection }
 
     mutating func send(_ connection: ConnectionID, capacity: Int = 128, _ record: (inout JuteWriter) -> Void) {
         var writer = JuteWriter.beginFrame(capacity: capacity)

@@ -3,10 +3,21 @@ import JSONText
 
 /// The scheme `digest`: a user and the hash of user and password (DigestAuthenticationProvider of ZooKeeper).
 enum DigestScheme {
-    /// `user:base64(sha1(user:password))` of `user:password`; nil where the system's policy forbids SHA-1.
-    static func id(of proof: [UInt8]) -> String? {
+    /// How passwords are hashed, by the names that Java and OpenSSL share
+    /// (`zookeeper.DigestAuthenticationProvider.digestAlg`).
+    enum Algorithm: String, CaseIterable {
+        case sha1 = "SHA1"
+        case sha256 = "SHA-256"
+        case sha384 = "SHA-384"
+        case sha512 = "SHA-512"
+        case sha3of256 = "SHA3-256"
+        case sha3of512 = "SHA3-512"
+    }
+
+    /// `user:base64(hash(user:password))` of `user:password`; nil where the system's policy forbids the algorithm.
+    static func id(of proof: [UInt8], _ algorithm: Algorithm = .sha1) -> String? {
         let user = proof.prefix { $0 != UInt8(ascii: ":") }
-        return hash(proof, "SHA1").map { String(decoding: user, as: UTF8.self) + ":" + Base64.encode($0) }
+        return hash(proof, algorithm.rawValue).map { String(decoding: user, as: UTF8.self) + ":" + Base64.encode($0) }
     }
 
     /// Nil where the system's policy forbids MD5.

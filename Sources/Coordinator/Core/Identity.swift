@@ -23,6 +23,8 @@ struct Identity: Hashable, Sendable {
 struct AccessControl: Sendable {
     /// Lists are kept, but nothing is refused by them (`skipACL=yes`).
     var isSkipped = false
+    /// Whether the scheme `digest` is known (`DigestAuthenticationProvider.enabled`).
+    var hasDigest = true
     /// Schemes beyond world, auth, digest and ip that this server knows.
     var extraSchemes: Set<String> = []
 
@@ -55,7 +57,7 @@ struct AccessControl: Sendable {
                 for identity in own.sorted(by: { ($0.scheme, $0.id) < ($1.scheme, $1.id) }) {
                     resolved.append(ACL(permissions: entry.permissions, scheme: identity.scheme, id: identity.id))
                 }
-            case "digest":
+            case "digest" where hasDigest:
                 guard entry.id.split(separator: ":").count == 2 else { return nil }
                 resolved.append(entry)
             case "ip":

@@ -28,6 +28,7 @@ struct WatchTable: Sendable {
     /// Watches kept, for `stat` and the metrics.
     var count: Int { watchers.values.reduce(0) { $0 + $1.count } }
     var pathCount: Int { Set(watchers.keys.map(\.path)).count }
+    var connectionCount: Int { watchers.values.reduce(into: Set<ConnectionID>()) { $0.formUnion($1.keys) }.count }
 
     mutating func add(_ kind: Kind, _ path: String, _ mode: Modes = .once, for connection: ConnectionID) {
         let key = Key(path: ZNodeName(path), kind: kind)

@@ -9,6 +9,10 @@ struct DiskSettings: Sendable {
     var firstSegmentSize = 4 << 20
     /// Bytes of log after which a snapshot is due.
     var snapshotBytes = 64 << 20
+    /// Entries of log after which one is due as well, if somebody says so (`snapCount`).
+    var snapshotEntries: Int?
+    /// A batch that takes longer to get to the disk is warned of (`fsync.warningthresholdms`).
+    var slowSync = Duration.seconds(1)
     /// How many snapshots are kept, with the log behind the oldest (`autopurge.snapRetainCount`).
     var retainedSnapshots = 3
     /// What must be left in the log to take another request in: it may be as long as a frame, and its entry longer.

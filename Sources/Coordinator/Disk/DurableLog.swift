@@ -28,6 +28,9 @@ final class DurableLog {
     private var isPreparing = false
     private var preparationFailed = false
     private var bytesSinceSnapshot = 0
+    private var entriesSinceSnapshot = 0
+    /// Syncs that took longer than is good.
+    private(set) var slowSyncs = 0
     private var snapshotThreshold: Int
     private var isTakingSnapshot = false
     var onSynced: (() -> Void)?
@@ -66,6 +69,7 @@ final class DurableLog {
         let record = WriteAheadLog.frame(entry.bytes)
         gathered.append(contentsOf: record)
         bytesSinceSnapshot += record.count
+        entriesSinceSnapshot += 1
         appended += 1
         if !isSyncing {
             isSyncing = true
@@ -87,15 +91,28 @@ final class DurableLog {
         let target = appended
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         disk.runIfActive(eventLoop: eventLoop) { [writer] in
-            try writer.value.append(entries, zxid: zxid)
-            return (writer.value.room, writer.value.hasPrepared)
+            let time = try ContinuousClock().measure { try writer.value.append(entries, zxid: zxid) }
+            return (writer.value.room, writer.value.hasPrepared, time)
         }.whenComplete { result in
             let log = bound.value
             switch result {
             case .failure(let error): log.onFailure?(error)
-            case .success(let (room, hasPrepared)): log.finished(target, room: room, hasPrepared: hasPrepared)
+            case .success(let (room, hasPrepared, time)):
+                log.note(time, bytes: entries.count)
+                log.finished(target, room: room, hasPrepared: hasPrepared)
             }
         }
+    }
+
+    /// Clients wait for the disk: who looks after it must hear that it is slow.
+    private func note(_ time: Duration, bytes: Int) {
+        guard time > settings.slowSync else { return }
+        slowSyncs += 1
+        logger.warning(
+            """
+            writing \(bytes) bytes to the log and waiting for the disk took \(time.inMilliseconds) ms: clients wait as long \
+            for their writes; give \(settings.logDirectory) a disk of its own (dataLogDir)
+            """)
     }
 
     private func finished(_ target: UInt64, room: Int, hasPrepared: Bool) {
@@ -150,10 +167,12 @@ final class DurableLog {
     /// grown enough.
     func tick(_ makeSnapshot: () -> Snapshot) {
         if preparationFailed { prepareSegment() }
-        guard bytesSinceSnapshot >= snapshotThreshold, !isTakingSnapshot else { return }
+        let isLong = settings.snapshotEntries.map { entriesSinceSnapshot >= $0 } ?? false
+        guard bytesSinceSnapshot >= snapshotThreshold || isLong, !isTakingSnapshot else { return }
         let snapshot = makeSnapshot()
         isTakingSnapshot = true
         bytesSinceSnapshot = 0
+        entriesSinceSnapshot = 0
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         background.runIfActive(eventLoop: eventLoop) { [settings] in
             let size = try snapshot.write(to: settings.snapshotDirectory, settings.files)

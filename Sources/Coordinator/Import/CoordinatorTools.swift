@@ -36,6 +36,7 @@ public struct CoordinatorTools {
         core.sessions = files.sessions
         core.lastZxid = files.lastZxid
         try Snapshot(core).write(to: settings.snapshotDirectory)
+        try WriteAheadLog(directory: settings.logDirectory).startSegment(zxid: core.lastZxid + 1)
         print(
             "imported \(core.tree.count) nodes and \(core.sessions.count) sessions up to zxid "
                 + "0x\(CoordinatorShell.hex(core.lastZxid)) into \(settings.snapshotDirectory)")

@@ -18,15 +18,34 @@ struct ZooKeeperFiles {
             throw LogError(description: "\(dataDirectory): there is no snapshot and no log of a ZooKeeper here")
         }
         try readSnapshot(snapshots)
+        tree.findQuotas()
         for (index, log) in logs.enumerated() {
             if index + 1 < logs.count, logs[index + 1].zxid <= lastZxid + 1 { continue }
-            try ZooKeeperLog.read(log.path, isNewest: index == logs.count - 1) { transaction in
+            try ZooKeeperLog.read(log.path, isNewest: index == logs.count - 1) { transaction throws(LogError) in
                 guard transaction.zxid > lastZxid else { return }
+                guard Self.mayFollow(transaction.zxid, lastZxid, isStart: snapshots.isEmpty && lastZxid == 0) else {
+                    throw missing(before: transaction.zxid, in: log.path)
+                }
                 replay(transaction)
                 lastZxid = transaction.zxid
             }
         }
-        tree.findQuotas()
+    }
+
+    /// Each transaction takes the next number, one that failed as well; a new leader begins anew in the lower half.
+    private static func mayFollow(_ zxid: Int64, _ last: Int64, isStart: Bool) -> Bool {
+        let isOfNextLeader = zxid >> 32 > last >> 32 && zxid & 0xffff_ffff <= 1
+        return zxid == last + 1 || (isOfNextLeader && (!isStart || zxid >> 32 == 1))
+    }
+
+    private func missing(before zxid: Int64, in path: String) -> LogError {
+        let number = String(zxid, radix: 16)
+        return LogError(
+            description: lastZxid == 0
+                ? "\(path): begins at zxid 0x\(number), and there is no snapshot of what came before: copy all files of "
+                    + "the ZooKeeper's dataDir and dataLogDir"
+                : "\(path): zxid 0x\(number) comes after 0x\(String(lastZxid, radix: 16)): a log between them is "
+                    + "missing: copy all files of the ZooKeeper's dataLogDir")
     }
 
     /// Files named `KIND.HEX`, in order, of a directory or its `version-2`.

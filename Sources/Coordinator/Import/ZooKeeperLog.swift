@@ -32,7 +32,7 @@ struct ZooKeeperTransaction {
 enum ZooKeeperLog {
     /// Calls for each transaction in order. One that a crash cut short ends the newest file.
     static func read(
-        _ path: String, isNewest: Bool, _ body: (ZooKeeperTransaction) -> Void
+        _ path: String, isNewest: Bool, _ body: (ZooKeeperTransaction) throws(LogError) -> Void
     ) throws(LogError) {
         let content = try SystemFiles().content(path)
         var reader = JuteReader(content)
@@ -44,18 +44,20 @@ enum ZooKeeperLog {
         }
         while !reader.isAtEnd {
             let start = reader.offset
+            let next: ZooKeeperTransaction
             do {
                 let checksum = try reader.long()
                 guard let bytes = try reader.buffer(), !bytes.isEmpty else { return }
                 guard try reader.byte() == 0x42, Int64(Adler32.of(bytes[...])) == checksum else {
                     throw JuteError("the checksum is wrong")
                 }
-                body(try transaction(bytes))
+                next = try transaction(bytes)
             } catch {
                 if isNewest { return }
                 throw LogError(
                     description: "\(path): damaged at offset \(start) (\(error)), and later logs follow: restore it")
             }
+            try body(next)
         }
     }
 

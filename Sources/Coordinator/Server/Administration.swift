@@ -121,7 +121,7 @@ enum AdministratorCommand: String, CaseIterable {
         case .watchesByPath: return [.init("path_to_session_ids", Self.lists(shell.watchesByPath))]
         case .watchSummary:
             return [
-                .init("num_connections", .integer(Int64(shell.core.watches.watched.count))),
+                .init("num_connections", .integer(Int64(shell.core.watches.connectionCount))),
                 .init("num_paths", .integer(Int64(shell.core.watches.pathCount))),
                 .init("num_total_watches", .integer(Int64(shell.core.watches.count))),
             ]
@@ -168,7 +168,7 @@ enum AdministratorCommand: String, CaseIterable {
         let figures = JSON.members([
             "packets_sent": .integer(Int64(statistics.sent)),
             "packets_received": .integer(Int64(statistics.received)),
-            "fsync_threshold_exceed_count": .integer(0),
+            "fsync_threshold_exceed_count": .integer(Int64(shell.log.slowSyncs)),
             "num_alive_client_connections": .integer(Int64(shell.connections.count)),
             "outstanding_requests": .integer(Int64(shell.outstanding)),
             "server_state": .string("standalone"),

@@ -41,10 +41,14 @@ final class ClientConnection {
     private var socket: CInt?
     /// How many writes the channel has not finished.
     private var handedOver = 0
+    private var closesWhenSent = false
+    private var hasDeadline = false
     var isSecure: Bool { didSet { if isSecure { socket = nil } } }
     var isReady = false
     var isBlocked = false
     var isBacklogged = false
+    /// What must be synced before a turn of this connection comes; it holds while `isBacklogged`.
+    var waitsFor: UInt64 = 0
     var isClosing = false
     var isClogged = false
     var sent = 0
@@ -67,13 +71,20 @@ final class ClientConnection {
         self.id = id
         self.channel = channel
         self.isSecure = isSecure
-        address = channel.remoteAddress?.ipAddress ?? ""
+        address = Self.address(of: channel)
         port = channel.remoteAddress?.port ?? 0
         establishedAt = now
         guard !isSecure else { return }
         socket = try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) {
             $0
         }
+    }
+
+    /// Where a client comes from. An address of IPv4 is that, whatever the socket calls it (RFC 4291, 2.5.5.2).
+    static func address(of channel: any Channel) -> String {
+        let address = channel.remoteAddress?.ipAddress ?? ""
+        let mapped = "::ffff:"
+        return address.hasPrefix(mapped) && address.contains(".") ? String(address.dropFirst(mapped.count)) : address
     }
 
     func append(_ answer: Answer) {
@@ -123,15 +134,24 @@ extension ClientConnection {
 
     private func handOver(_ buffer: ByteBuffer) {
         handedOver += 1
-        channel.writeAndFlush(buffer).assumeIsolated().whenComplete { _ in self.handedOver -= 1 }
+        channel.writeAndFlush(buffer).assumeIsolated().whenComplete { _ in
+            self.handedOver -= 1
+            if self.closesWhenSent, self.handedOver == 0 { self.channel.close(promise: nil) }
+        }
     }
 
-    /// Closes the connection when everything is sent, or after `grace` if the client does not read it.
-    func closeWhenSent(grace: TimeAmount) {
+    /// Closes the connection when everything is sent, or after a time if the client does not read it.
+    func closeWhenSent(within time: TimeAmount) {
         guard handedOver > 0 else { return channel.close(promise: nil) }
-        let channel = channel
-        channel.writeAndFlush(ByteBuffer()).whenComplete { _ in channel.close(promise: nil) }
-        channel.eventLoop.scheduleTask(in: grace) { channel.close(promise: nil) }
+        closesWhenSent = true
+        close(within: time)
+    }
+
+    /// Closes the connection after a time that starts with the first call.
+    func close(within time: TimeAmount) {
+        guard !hasDeadline else { return }
+        hasDeadline = true
+        channel.eventLoop.scheduleTask(in: time) { [channel] in channel.close(promise: nil) }
     }
 
     /// Takes note of a request for what operators see of this connection.

@@ -106,8 +106,12 @@ final class ClientHandler: ChannelInboundHandler {
         // It is no request of a session: what follows it is of no interest.
         isFirst = false
         isPaused = true
+        pending.clear()
         guard let answer = shell.answer(word) else { return context.close(promise: nil) }
         let channel = context.channel
+        channel.setOption(.autoRead, value: false).whenFailure { _ in }
+        // Not to be kept by who asks for a long answer and does not read it.
+        channel.eventLoop.scheduleTask(in: Self.silenceLimit) { channel.close(promise: nil) }
         channel.writeAndFlush(ByteBuffer(string: answer)).whenComplete { _ in channel.close(promise: nil) }
     }
 }

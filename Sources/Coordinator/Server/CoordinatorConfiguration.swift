@@ -6,7 +6,8 @@ public struct CoordinatorConfiguration: Sendable {
     public var dataDirectory: String
     /// Where the log goes: `dataLogDir`, by default the data directory.
     public var logDirectory: String
-    public var clientAddress = "0.0.0.0"
+    /// Nil for every address of the machine, of IPv6 as well as of IPv4.
+    public var clientAddress: String?
     public var clientPort = 2181
     /// Whether `clientPort` is open: it is not where only a port for TLS is asked for.
     public private(set) var hasClientPort = true
@@ -14,7 +15,7 @@ public struct CoordinatorConfiguration: Sendable {
     public private(set) var transportSecurity: TLSSettings?
     /// The port that speaks TLS alone (`secureClientPort`).
     public var securePort: Int? { security.port }
-    public var secureAddress: String { security.address ?? "0.0.0.0" }
+    public var secureAddress: String? { security.address }
     /// Whether `clientPort` speaks TLS as well.
     var isUnified: Bool { security.isUnified }
     /// Milliseconds.
@@ -43,6 +44,8 @@ public struct CoordinatorConfiguration: Sendable {
     public var metricsPort: Int?
     var decisions = CoordinatorCore.Configuration()
     private var snapshotKibibytes = 64 << 10
+    private var snapshotEntries: Int?
+    private var slowSync = 1000
     private var segmentKibibytes = 64 << 10
     private var retainedSnapshots = 3
     private var servers: [String] = []
@@ -100,6 +103,7 @@ public struct CoordinatorConfiguration: Sendable {
         case "clientPort":
             clientPort = try setting.number(0...65535)
             namesClientPort = true
+        case "dynamicConfigFile": try readServers(value, path)
         case "clientPortAddress": clientAddress = value
         case "tickTime": tickTime = Int32(try setting.number(1...3_600_000))
         case "minSessionTimeout":
@@ -109,14 +113,16 @@ public struct CoordinatorConfiguration: Sendable {
         case "maxClientCnxns": maximumClientConnections = try setting.number(0...1_000_000)
         case "maxCnxns": maximumConnections = try setting.number(0...10_000_000)
         case "globalOutstandingLimit": outstandingLimit = try setting.number(1...10_000_000)
-        case "jute.maxbuffer": maximumFrame = try setting.number(1024...(256 << 20))
+        case "jute.maxbuffer": maximumFrame = try setting.number(1024...(256 << 20), allowsHexadecimal: true)
         case "4lw.commands.whitelist":
             fourLetterWords = Set(value.split(separator: ",").map { SmallFile.trimmed(String($0)) })
             if fourLetterWords.contains("*") { fourLetterWords = Set(FourLetterWord.allCases.map(\.rawValue)) }
         case "preAllocSize": segmentKibibytes = try setting.number(64...(4 << 20))
+        case "snapCount": snapshotEntries = try setting.number(2...Int(Int32.max))
+        case "fsync.warningthresholdms": slowSync = try setting.number(0...Int(Int32.max))
         case "snapSizeLimitInKb": snapshotKibibytes = try setting.number(1...Int(Int32.max))
         case "autopurge.snapRetainCount": retainedSnapshots = max(3, try setting.number(0...1_000_000))
-        case let key where key.hasPrefix("server."): servers.append(key)
+        case let key where key.hasPrefix("server."): try addServer(setting)
         default:
             if try setPolicy(setting) { return }
             if try security.set(setting) { return }
@@ -144,7 +150,15 @@ public struct CoordinatorConfiguration: Sendable {
                 throw FlagError("\(setting.path): \(key)=\(setting.value) is no provider that this version has")
             }
             decisions.access.extraSchemes.insert("sasl")
-        case "requireClientAuthScheme", "jaasLoginRenew", "DigestAuthenticationProvider.enabled": break
+        case "requireClientAuthScheme", "jaasLoginRenew": break
+        case "DigestAuthenticationProvider.enabled": decisions.access.hasDigest = try setting.bool()
+        case "DigestAuthenticationProvider.digestAlg":
+            guard let algorithm = DigestScheme.Algorithm(rawValue: setting.value) else {
+                throw FlagError(
+                    "\(setting.path): \(setting.key)=\(setting.value) is wrong: expected one of "
+                        + DigestScheme.Algorithm.allCases.map(\.rawValue).joined(separator: ", "))
+            }
+            decisions.digestAlgorithm = algorithm
         default: return false
         }
         return true
@@ -206,9 +220,9 @@ public struct CoordinatorConfiguration: Sendable {
         case "metricsProvider.httpPort": metricsPort = try setting.number(0...65535)
         case "metricsProvider.httpHost": metricsAddress = setting.value
         // One server has no ensemble; snapshots and the purge of old ones go by size; sockets need no tuning.
-        case "initLimit", "syncLimit", "autopurge.purgeInterval", "standaloneEnabled", "snapCount", "electionAlg",
+        case "initLimit", "syncLimit", "autopurge.purgeInterval", "standaloneEnabled", "electionAlg",
             "leaderServes", "cnxTimeout", "quorumListenOnAllIPs", "clientPortListenBacklog", "serverCnxnFactory",
-            "tcpKeepAlive", "clientTcpKeepAlive", "fsync.warningthresholdms", "admin.commandURL", "admin.idleTimeout",
+            "tcpKeepAlive", "clientTcpKeepAlive", "admin.idleTimeout",
             "metricsProvider.exportJvmInfo", "snapshot.trust.empty", "snapshot.compression.method", "digest.enabled",
             "commitLogCount", "connectToLearnerMasterLimit", "syncEnabled", "peerType":
             break
@@ -219,6 +233,38 @@ public struct CoordinatorConfiguration: Sendable {
         default: return false
         }
         return true
+    }
+
+    /// A line of the servers: `server.1=host:2888:3888:participant;[address:]2181`. What follows the semicolon is where
+    /// clients come to.
+    private mutating func addServer(_ setting: ConfigurationValue) throws(FlagError) {
+        servers.append(setting.key)
+        let parts = setting.value.split(separator: ";", maxSplits: 1, omittingEmptySubsequences: false)
+        guard parts.count == 2 else { return }
+        let place = parts[1].split(separator: ":", omittingEmptySubsequences: false)
+        let port = try ConfigurationValue(key: setting.key, value: String(place.last ?? ""), path: setting.path)
+            .number(0...65535)
+        guard !namesClientPort || clientPort == port else {
+            throw FlagError(
+                "\(setting.path): clientPort is \(clientPort), but \(setting.key) has port \(port) for clients: leave "
+                    + "one of them out")
+        }
+        clientPort = port
+        namesClientPort = true
+        if place.count > 1 { clientAddress = place.dropLast().joined(separator: ":") }
+    }
+
+    /// What an ensemble's servers agree on is in a file of its own.
+    private mutating func readServers(_ file: String, _ path: String) throws(FlagError) {
+        guard let text = SmallFile.read(file) else {
+            throw FlagError("\(path): dynamicConfigFile=\(file) cannot be read")
+        }
+        for line in text.split(whereSeparator: \.isNewline).map({ SmallFile.trimmed(String($0)) })
+        where line.hasPrefix("server.") {
+            let parts = line.split(separator: "=", maxSplits: 1).map { SmallFile.trimmed(String($0)) }
+            guard parts.count == 2 else { throw FlagError("\(file): '\(line)' is no key=value line") }
+            try addServer(ConfigurationValue(key: parts[0], value: parts[1], path: file))
+        }
     }
 
     private mutating func readServerID() throws(FlagError) {
@@ -256,6 +302,8 @@ public struct CoordinatorConfiguration: Sendable {
         settings.reserve = maximumFrame + maximumFrame / 4 + (64 << 10)
         settings.segmentSize = max(segmentKibibytes << 10, 8 * settings.reserve)
         settings.snapshotBytes = snapshotKibibytes << 10
+        settings.snapshotEntries = snapshotEntries
+        settings.slowSync = .milliseconds(slowSync)
         settings.retainedSnapshots = retainedSnapshots
         return settings
     }
@@ -267,8 +315,9 @@ struct ConfigurationValue {
     let value: String
     let path: String
 
-    func number(_ range: ClosedRange<Int>) throws(FlagError) -> Int {
-        guard let number = Int(value), range.contains(number) else {
+    func number(_ range: ClosedRange<Int>, allowsHexadecimal: Bool = false) throws(FlagError) -> Int {
+        let isHexadecimal = allowsHexadecimal && value.lowercased().hasPrefix("0x")
+        guard let number = isHexadecimal ? Int(value.dropFirst(2), radix: 16) : Int(value), range.contains(number) else {
             throw FlagError(
                 "\(path): \(key)=\(value) is wrong: expected a whole number from \(range.lowerBound) to "
                     + "\(range.upperBound)")

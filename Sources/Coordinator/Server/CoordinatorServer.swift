@@ -112,22 +112,30 @@ public final class CoordinatorServer: Sendable {
         }.get()
     }
 
+    /// Listens on an address, or on all of both families; on those of IPv4 where there is no other.
     private static func listen(
-        _ host: String, _ port: Int, _ listener: NIOLoopBound<ClientListener>, isSecure: Bool
+        _ address: String?, _ port: Int, _ listener: NIOLoopBound<ClientListener>, isSecure: Bool
     ) async throws -> any Channel {
-        do {
-            return try await ServerBootstrap(group: listener.eventLoop)
-                .serverChannelOption(.backlog, value: 1024)
-                .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-                .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-                .childChannelInitializer { channel in
-                    channel.eventLoop.makeCompletedFuture {
-                        try listener.value.welcome(channel, isSecure: isSecure)
-                    }
+        let bootstrap = ServerBootstrap(group: listener.eventLoop)
+            .serverChannelOption(.backlog, value: 1024)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try listener.value.welcome(channel, isSecure: isSecure)
                 }
-                .bind(host: host, port: port).get()
+            }
+        let any = "0.0.0.0"
+        do {
+            guard address == nil else { return try await bootstrap.bind(host: address ?? any, port: port).get() }
+            do {
+                let isAlone = ChannelOptions.Types.SocketOption(level: .ipv6, name: .ipv6_v6only)
+                return try await bootstrap.serverChannelOption(isAlone, value: 0).bind(host: "::", port: port).get()
+            } catch let error as IOError where [EAFNOSUPPORT, EADDRNOTAVAIL].contains(error.errnoCode) {
+                return try await bootstrap.bind(host: any, port: port).get()
+            }
         } catch {
-            throw LogError(description: "cannot listen on \(host):\(port): \(error)")
+            throw LogError(description: "cannot listen on \(address ?? any):\(port): \(error)")
         }
     }
 

@@ -39,7 +39,7 @@ extension CoordinatorShell {
         case .dump: return dump
         case .mntr: return figures.map { "zk_\($0.0)\t\($0.1)\n" }.joined()
         case .wchs:
-            return "\(core.watches.watched.count) connections watching \(core.watches.pathCount) paths\n"
+            return "\(core.watches.connectionCount) connections watching \(core.watches.pathCount) paths\n"
                 + "Total watches:\(core.watches.count)\n"
         case .wchc: return watchesBySession.map { "0x\($0)\n" + $1.map { "\t\($0)\n" }.joined() }.joined() + "\n"
         case .wchp: return watchesByPath.map { "\($0)\n" + $1.map { "\t0x\($0)\n" }.joined() }.joined() + "\n"
@@ -99,7 +99,23 @@ extension CoordinatorShell {
             text += "0x\(Self.hex(id)):\n"
             for path in nodes.map({ core.tree.path(of: $0) }).sorted() { text += "\t\(path)\n" }
         }
-        return text + "Connections dump:\nConnections Sets (1)/(\(connections.count)):\n"
+        return text + dumpConnections
+    }
+
+    /// Connections by when they go if nothing comes from them: with their sessions.
+    private var dumpConnections: String {
+        let byDeadline = Dictionary(grouping: sortedConnections) { connection in
+            core.sessionOf[connection.id].flatMap { core.sessions[$0]?.deadline } ?? connection.establishedAt
+        }
+        var text = "Connections dump:\nConnections Sets (\(byDeadline.count))/(\(connections.count)):\n"
+        for (deadline, connections) in byDeadline.sorted(by: { $0.key < $1.key }) {
+            text += "\(connections.count) expire at \(deadline.milliseconds):\n"
+            for connection in connections {
+                text += "\tip: /\(connection.address):\(connection.port) "
+                    + "sessionId: 0x\(Self.hex(core.sessionOf[connection.id] ?? 0))\n"
+            }
+        }
+        return text
     }
 
     /// Session (as hex) and watched paths.
@@ -107,6 +123,7 @@ extension CoordinatorShell {
         core.watches.watched.keys.compactMap { connection in
             guard let session = core.sessionOf[connection] else { return nil }
             let keys = core.watches.keys(of: connection)
+            guard !keys.isEmpty else { return nil }
             return (Self.hex(session), Set(keys.map(\.path)).sorted().map(\.text))
         }.sorted { $0.0 < $1.0 }
     }
@@ -122,10 +139,16 @@ extension CoordinatorShell {
         return found.sorted { $0.key < $1.key }.map { ($0.key.text, $0.value.sorted()) }
     }
 
+    private var workingDirectory: String {
+        guard let path = getcwd(nil, 0) else { return "unreachable" }
+        defer { free(path) }
+        return String(cString: path)
+    }
+
     var environment: [(String, String)] {
         [
             ("zookeeper.version", Self.versionLine), ("host.name", Hostname.machine), ("java.version", "none"),
-            ("os.name", "Linux"), ("user.dir", String(cString: getcwd(nil, 0))),
+            ("os.name", "Linux"), ("user.dir", workingDirectory),
         ]
     }
 

@@ -67,6 +67,7 @@ final class CoordinatorShell {
         let interval = TimeAmount.milliseconds(Int64(min(1000, max(50, configuration.tickTime / 2))))
         ticker = eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { _ in
             let shell = bound.value
+            shell.handle(.clockSet(shell.clock.correction))
             shell.handle(.tick)
             shell.flush()
             shell.log.tick { Snapshot(shell.core) }
@@ -83,7 +84,7 @@ final class CoordinatorShell {
 
     /// Nil when the address, or this server, has as many connections as it may.
     func connected(_ channel: any Channel, isSecure: Bool) -> ConnectionID? {
-        let address = channel.remoteAddress?.ipAddress ?? ""
+        let address = ClientConnection.address(of: channel)
         let limit = configuration.maximumClientConnections
         guard limit == 0 || perAddress[address, default: 0] < limit else {
             logger.warning("too many connections from \(address): the limit maxClientCnxns is \(limit)")
@@ -204,11 +205,18 @@ extension CoordinatorShell {
             connection.append(event)
             if isDue {
                 makeReady(connection)
-            } else if !connection.isBacklogged {
-                connection.isBacklogged = true
-                backlog.append(connection)
+            } else {
+                lineUp(connection, until: log.appended)
             }
         }
+    }
+
+    /// Has a connection wait for the disk with events alone.
+    private func lineUp(_ connection: ClientConnection, until needed: UInt64) {
+        guard !connection.isBacklogged else { return }
+        connection.isBacklogged = true
+        connection.waitsFor = needed
+        backlog.append(connection)
     }
 
     private func makeReady(_ connection: ClientConnection) {
@@ -255,22 +263,19 @@ extension CoordinatorShell {
     private func drain() {
         guard !isDraining else { return }
         var due: [ClientConnection] = []
-        // The rest waits for the disk as well: what came later is synced later.
-        while due.count < eventsAtOnce, let connection = backlog.first,
-            (connection.answers.first?.needs ?? 0) <= log.synced
-        {
+        // The rest waits for the disk as well: what came later is synced later. What the first one was to be told may
+        // have gone with a reply; that it waits for more now must not hold up those behind it.
+        while due.count < eventsAtOnce, let connection = backlog.first, connection.waitsFor <= log.synced {
             backlog.removeFirst()
             connection.isBacklogged = false
             due.append(connection)
         }
         tell(due)
         for connection in due {
-            guard let last = connection.answers.last, last.needs > log.synced else { continue }
-            connection.isBacklogged = true
-            backlog.append(connection)
+            if let last = connection.answers.last, last.needs > log.synced { lineUp(connection, until: last.needs) }
         }
         flush()
-        guard let next = backlog.first, (next.answers.first?.needs ?? 0) <= log.synced else { return }
+        guard let next = backlog.first, next.waitsFor <= log.synced else { return }
         isDraining = true
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         // A task that is due at once would come before the sockets.
@@ -332,11 +337,12 @@ extension CoordinatorShell {
             if !answer.frame.isEmpty { account(answer, connection, now) }
         }
         if !bytes.isEmpty { connection.write(bytes) }
-        if closes { connection.closeWhenSent(grace: Self.closingTime) }
+        if closes { connection.closeWhenSent(within: Self.closingTime) }
         goOn(connection)
     }
 
     private func cutOffIfStuck(_ connection: ClientConnection) {
+        if connection.isClosing { connection.close(within: Self.closingTime) }
         guard connection.queuedBytes > Self.maximumBacklog else { return }
         logger.warning("\(connection.address):\(connection.port) does not read its events: closing its connection")
         connection.channel.close(promise: nil)

@@ -101,7 +101,7 @@ struct TestCoordinator {
     func outputs() throws -> [Output] {
         try effects.compactMap { effect in
             switch effect {
-            case .notify, .overQuota: return nil
+            case .notify, .overQuota, .authenticationFailed: return nil
             case .append(let entry): return .append(zxid: entry.zxid)
             case .close(let connection): return .close(connection.number)
             case .send(let connection, let frame):

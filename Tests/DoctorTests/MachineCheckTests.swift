@@ -146,9 +146,16 @@ struct MachineCheckTests {
             state { $0.state = .isNoDirectory }),
         Ailment(
             .error, "directories", "belongs to root, and the service runs as mesos",
-            mend: "chown -R mesos: /var/lib/mesos"
+            mend: "chown mesos: /var/lib/mesos"
         ) {
             $0.changeUnit(.master) { $0.user = "mesos" }
+        },
+        Ailment(
+            .error, "directories", "/srv/master of mesos-master belongs to root",
+            mend: "chown -R mesos: /srv/master"
+        ) {
+            $0.changeUnit(.master) { $0.user = "mesos" }
+            $0.change(.master) { $0.stateDirectory = DirectoryFacts(path: "/srv/master") }
         },
         Ailment(
             .error, "directories", "everybody may write to /var/lib/mesos", mend: "chmod o-w",

@@ -2,12 +2,16 @@
 
 import json
 import re
+import socket
+import subprocess
 import urllib.request
 
 import pytest
 from kazoo.client import KazooClient
 
-from harness import Coordinator, ZooKeeper, four_letter_word, wait_for
+import wire
+from harness import Coordinator, ZooKeeper, four_letter_word, programs_path, wait_for
+from wire import Wire
 
 EVERYTHING = {"4lw.commands.whitelist": "*"}
 
@@ -95,6 +99,14 @@ def test_words_that_are_not_allowed(testbed):
         assert four_letter_word(server.port, word) == f"{word} is not executed because it is not in the whitelist.\n"
 
 
+# Those of ZooKeeper 3.8 but `initial_configuration`, which shows passwords, and `set_trace_mask`.
+ADMINISTRATOR_COMMANDS = {
+    "configuration", "connection_stat_reset", "connections", "dirs", "dump", "environment", "get_trace_mask", "hash",
+    "is_read_only", "last_snapshot", "leader", "monitor", "observer_connection_stat_reset", "observers", "ruok",
+    "server_stats", "stat_reset", "stats", "system_properties", "voting_view", "watch_summary", "watches",
+    "watches_by_path", "zabstate"}
+
+
 @pytest.fixture
 def pages(testbed):
     """The addresses of the administrator's server and of the metrics."""
@@ -117,7 +129,7 @@ def get(url):
 def test_administrator(pages):
     """Every command answers JSON with its name, by its long and its short name; an unknown one says so."""
     names = re.findall(r'/commands/(\w+)"', get(f"{pages[0]}/commands"))
-    assert {"monitor", "stats", "ruok", "connections", "configuration", "watches", "dump"} <= set(names)
+    assert set(names) == ADMINISTRATOR_COMMANDS
     for name in names:
         answer = json.loads(get(f"{pages[0]}/commands/{name}"))
         assert (answer["command"], answer["error"]) == (name, None)
@@ -125,6 +137,7 @@ def test_administrator(pages):
     assert json.loads(get(f"{pages[0]}/commands/stat"))["server_stats"]["server_state"] == "standalone"
     assert json.loads(get(f"{pages[0]}/commands/conf"))["tick_time"] > 0
     assert json.loads(get(f"{pages[0]}/commands/nothing"))["error"]
+    assert json.loads(get(f"{pages[0]}/commands/lsnp"))["zxid"] == "ffffffffffffffff"
 
 
 def test_metrics(pages):
@@ -157,3 +170,40 @@ def test_soft_quota(testbed):
     client.close()
     [line] = [line for line in server.text().splitlines() if "is exceeded" in line]
     assert "the quota of /limited is exceeded: there are 3 nodes of 0 bytes" in line
+
+
+def test_figures_of_what_went_wrong(testbed):
+    """Failed authentications and slow syncs are counted, and the log tells of them; sizes of replies are known."""
+    server = testbed.start(Coordinator, settings=EVERYTHING | {"fsync.warningthresholdms": 0})
+    figures = lambda: pairs(four_letter_word(server.port, "mntr"), "\t")
+    assert figures()["zk_last_client_response_size"] == "-1"
+    with Wire(server.port) as raw:
+        raw.create("/node")
+        assert raw.call(100, wire.number(0) + wire.text("unknown") + wire.buffer(b"x"), xid=-4).error == -115
+    found = figures()
+    assert found["zk_auth_failed_count"] == "1"
+    assert int(found["zk_fsync_threshold_exceed_count"]) > 0
+    assert int(found["zk_max_client_response_size"]) >= int(found["zk_min_client_response_size"]) > 0
+    assert "did not prove who it says it is" in server.text()
+    assert re.search(r"waiting for the disk took \d+ ms", server.text())
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
+def test_status_asks_any_address(testbed, host):
+    """`mesos-coordinator status` finds the server at the name or address that it listens on."""
+    server = testbed.new(Coordinator, settings={"clientPortAddress": host})
+    server.start()
+    wait_for(lambda: "serving clients" in server.text(), what="the server listens")
+    command = [programs_path(), "mesos-coordinator", "status", f"--config={server.configuration}"]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=20)
+    assert "Mode: standalone" in answer.stdout, answer.stderr
+
+
+def test_all_addresses_of_both_families(testbed):
+    """Without an address clients come by IPv4 and IPv6; one of IPv4 is known by that."""
+    server = testbed.start(Coordinator, settings=EVERYTHING | {"clientPortAddress": None})
+    for host, known in [("127.0.0.1", "/127.0.0.1:"), ("::1", "/::1:")]:
+        with socket.create_connection((host, server.port), 10) as raw:
+            raw.sendall(b"cons")
+            answer = b"".join(iter(lambda: raw.recv(1 << 16), b"")).decode()
+        assert known in answer, answer

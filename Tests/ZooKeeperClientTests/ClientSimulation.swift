@@ -163,7 +163,7 @@ struct ClientSimulation {
     private mutating func serve(_ event: CoordinatorEvent) {
         for effect in server.handle(event, at: now) {
             switch effect {
-            case .append, .overQuota: break
+            case .append, .overQuota, .authenticationFailed: break
             case .send(let connection, let frame):
                 send(.toClient(Array(frame.dropFirst(4))), connection.number, toServer: false)
             case .notify(let connections, let frame):

@@ -57,6 +57,7 @@ extension CoordinatorCore {
     }
 
     private mutating func refuse(_ client: Client, _ xid: Int32) {
+        effects.append(.authenticationFailed(client.connection))
         answerAuthentication(client, xid, .authFailed)
         effects.append(.close(client.connection))
     }

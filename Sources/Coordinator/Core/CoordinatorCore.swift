@@ -27,6 +27,8 @@ enum CoordinatorEffect: Sendable, Equatable {
     case notify([ConnectionID], [UInt8])
     /// Close the connection after what was sent to it.
     case close(ConnectionID)
+    /// A client could not prove who it says it is.
+    case authenticationFailed(ConnectionID)
     /// What is below this path has grown beyond its soft quota, or further beyond it.
     case overQuota(String, usage: QuotaNumbers, limits: QuotaNumbers)
 }

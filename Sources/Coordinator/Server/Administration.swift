@@ -70,7 +70,13 @@ final class Administration: HTTPService {
 enum AdministratorCommand: String, CaseIterable {
     case configuration, connections, dirs, dump, environment, hash, leader, monitor, ruok, stats, watches
     case connectionStatReset = "connection_stat_reset"
+    case observers, zabstate
     case isReadOnly = "is_read_only"
+    case lastSnapshot = "last_snapshot"
+    case observerConnectionStatReset = "observer_connection_stat_reset"
+    case systemProperties = "system_properties"
+    case traceMask = "get_trace_mask"
+    case votingView = "voting_view"
     case serverStats = "server_stats"
     case statReset = "stat_reset"
     case watchSummary = "watch_summary"
@@ -78,7 +84,9 @@ enum AdministratorCommand: String, CaseIterable {
 
     private static let shortNames: [String: AdministratorCommand] = [
         "conf": .configuration, "config": .configuration, "cons": .connections, "crst": .connectionStatReset,
-        "env": .environment, "envi": .environment, "isro": .isReadOnly, "lead": .leader, "mntr": .monitor,
+        "env": .environment, "envi": .environment, "gtmk": .traceMask, "isro": .isReadOnly, "lead": .leader,
+        "lsnp": .lastSnapshot, "mntr": .monitor, "obsr": .observers, "orst": .observerConnectionStatReset,
+        "sysp": .systemProperties,
         "srst": .statReset, "srvr": .serverStats, "stat": .stats, "wchc": .watches, "wchp": .watchesByPath,
         "wchs": .watchSummary,
     ]
@@ -108,7 +116,18 @@ enum AdministratorCommand: String, CaseIterable {
         case .dump: return Self.dump(shell)
         case .hash: return [.init("digests", .array([]))]
         case .leader: return [.init("is_leader", .bool(true)), .init("leader_id", .integer(-1))]
-        case .ruok: return []
+        // One server has no observers, and there are no properties of a Java machine.
+        case .ruok, .observerConnectionStatReset, .systemProperties: return []
+        case .observers: return [.init("synced_observers", .integer(0)), .init("observers", .array([]))]
+        case .zabstate: return [.init("voting", .bool(false)), .init("zabstate", .string(""))]
+        case .votingView: return [.init("current_config", .object([]))]
+        case .traceMask: return [.init("tracemask", .integer(306))]
+        case .lastSnapshot:
+            let last = shell.lastSnapshot
+            return [
+                .init("zxid", .string(CoordinatorShell.hex(last?.zxid ?? -1))),
+                .init("timestamp", .integer(last?.seconds ?? -1)),
+            ]
         case .isReadOnly: return [.init("read_only", .bool(false))]
         case .statReset:
             shell.statistics.reset()

@@ -317,7 +317,8 @@ struct ConfigurationValue {
 
     func number(_ range: ClosedRange<Int>, allowsHexadecimal: Bool = false) throws(FlagError) -> Int {
         let isHexadecimal = allowsHexadecimal && value.lowercased().hasPrefix("0x")
-        guard let number = isHexadecimal ? Int(value.dropFirst(2), radix: 16) : Int(value), range.contains(number) else {
+        guard let number = isHexadecimal ? Int(value.dropFirst(2), radix: 16) : Int(value), range.contains(number)
+        else {
             throw FlagError(
                 "\(path): \(key)=\(value) is wrong: expected a whole number from \(range.lowerBound) to "
                     + "\(range.upperBound)")

@@ -111,7 +111,8 @@ extension CoordinatorShell {
         for (deadline, connections) in byDeadline.sorted(by: { $0.key < $1.key }) {
             text += "\(connections.count) expire at \(deadline.milliseconds):\n"
             for connection in connections {
-                text += "\tip: /\(connection.address):\(connection.port) "
+                text +=
+                    "\tip: /\(connection.address):\(connection.port) "
                     + "sessionId: 0x\(Self.hex(core.sessionOf[connection.id] ?? 0))\n"
             }
         }
@@ -159,6 +160,16 @@ extension CoordinatorShell {
         )
     }
 
+    /// What the newest snapshot holds, and when it was taken, in seconds since 1970.
+    var lastSnapshot: (zxid: Int64, seconds: Int64)? {
+        guard let path = Snapshot.files(in: "\(configuration.dataDirectory)/coordinator").last,
+            let zxid = WriteAheadLog.firstZxid(of: path)
+        else { return nil }
+        var status = stat()
+        guard stat(path, &status) == 0 else { return nil }
+        return (zxid, Int64(status.st_mtim.tv_sec))
+    }
+
     var settings: [(String, String)] {
         let limits = configuration.core
         return [
@@ -193,8 +204,11 @@ extension CoordinatorShell {
             ("open_file_descriptor_count", "\(descriptors)"), ("max_file_descriptor_count", "\(limit.rlim_cur)"),
             ("packets_received", "\(statistics.received)"), ("packets_sent", "\(statistics.sent)"),
             ("uptime", "\((clock.now - statistics.startedAt).inMilliseconds)"),
-            ("last_client_response_size", "-1"), ("max_client_response_size", "-1"),
-            ("min_client_response_size", "-1"), ("auth_failed_count", "0"), ("non_mtls_local_conn_count", "0"),
+            ("last_client_response_size", "\(statistics.responses?.last ?? -1)"),
+            ("max_client_response_size", "\(statistics.responses?.maximum ?? -1)"),
+            ("min_client_response_size", "\(statistics.responses?.minimum ?? -1)"),
+            ("fsync_threshold_exceed_count", "\(log.slowSyncs)"),
+            ("auth_failed_count", "\(statistics.authenticationFailures)"), ("non_mtls_local_conn_count", "0"),
             ("connection_drop_probability", "0.0"),
         ]
     }

@@ -6,8 +6,16 @@ struct ServerStatistics {
     var received = 0
     var sent = 0
     var latency = ClientConnection.Latency()
+    var authenticationFailures = 0
+    /// Bytes of replies: nil before the first one.
+    private(set) var responses: (last: Int, minimum: Int, maximum: Int)?
 
     init(startedAt: Timestamp) { self.startedAt = startedAt }
+
+    mutating func add(response bytes: Int) {
+        let old = responses ?? (bytes, bytes, bytes)
+        responses = (bytes, min(old.minimum, bytes), max(old.maximum, bytes))
+    }
 
     mutating func reset() { self = ServerStatistics(startedAt: startedAt) }
 }

@@ -19,7 +19,8 @@ enum DirectoryCheck {
                         mend: "mv \(path) \(path).old && mkdir -p \(path)")
                 ]
             case .present:
-                let findings = permission(service, directory) + mount(service, directory) + space(service, directory)
+                let findings =
+                    permission(service, directory, facts) + mount(service, directory) + space(service, directory)
                 return findings.isEmpty ? [.ok(name, "\(path) of \(service.name): \(room(directory))")] : findings
             }
         }
@@ -42,14 +43,21 @@ enum DirectoryCheck {
         service.unit.flatMap { $0.user.isEmpty || $0.user == "root" ? nil : $0.user }
     }
 
-    private static func permission(_ service: ServiceFacts, _ directory: DirectoryFacts) -> [Finding] {
+    private static func permission(
+        _ service: ServiceFacts, _ directory: DirectoryFacts, _ facts: MachineFacts
+    ) -> [Finding] {
         var findings: [Finding] = []
         if let user = user(service), directory.owner != user, directory.mode & 0o022 == 0 {
+            // What an agent keeps in the same directory must stay its own.
+            let isShared = facts.expected.contains {
+                $0.kind != service.kind && $0.stateDirectory?.path == directory.path
+            }
             findings.append(
                 .error(
                     name,
                     "\(directory.path) of \(service.name) belongs to \(directory.owner), and the service runs as "
-                        + user, why: "it cannot write its state", mend: "chown -R \(user): \(directory.path)"))
+                        + user, why: "it cannot write its state",
+                    mend: "chown \(isShared ? "" : "-R ")\(user): \(directory.path)"))
         }
         if directory.mode & 0o002 != 0, directory.mode & 0o1000 == 0 {
             findings.append(

@@ -47,15 +47,13 @@ enum DockerCheck {
                 .warning(
                     name, "Docker's cgroup driver is \(docker.controlGroupDriver)",
                     why: "Docker and systemd both change the same cgroups",
-                    mend: #"echo '{"exec-opts": ["native.cgroupdriver=systemd"]}' > /etc/docker/daemon.json"#
-                        + " && systemctl restart docker"))
+                    mend: setting(#"{"exec-opts": ["native.cgroupdriver=systemd"]}"#)))
         }
         if docker.storageDriver == "vfs" {
             findings.append(
                 .warning(
                     name, "Docker's storage driver is vfs", why: "each container gets a whole copy of its image",
-                    mend: #"echo '{"storage-driver": "overlay2"}' > /etc/docker/daemon.json"#
-                        + " && systemctl restart docker"))
+                    mend: setting(#"{"storage-driver": "overlay2"}"#)))
         }
         guard findings.isEmpty else { return findings }
         return [
@@ -64,6 +62,12 @@ enum DockerCheck {
                 "Docker \(docker.version) answers: cgroup driver \(docker.controlGroupDriver), "
                     + "storage \(docker.storageDriver)")
         ]
+    }
+
+    /// The command that adds to Docker's settings and leaves those that are there as they are.
+    private static func setting(_ addition: String) -> String {
+        "apt install jq && mkdir -p /etc/docker && cd /etc/docker && { cat daemon.json 2> /dev/null || echo '{}'; } "
+            + "| jq '. + \(addition)' > daemon.json.new && mv daemon.json.new daemon.json && systemctl restart docker"
     }
 
     private static func overlay(_ facts: MachineFacts) -> [Finding] {

@@ -88,11 +88,16 @@ def test_foreign_data_is_not_taken_for_none(testbed):
 def test_export_and_dump(testbed, connect):
     """`export` writes a line of JSON for each node, `dump` one for people; both leave the data as it is."""
     server = testbed.start(Coordinator)
-    connect(server).create("/a/b", b"data", makepath=True)
+    client = connect(server)
+    client.create("/a/b", b"data", makepath=True)
+    client.create("/a/e", ephemeral=True)
+    session = client.client_id[0]
     server.kill9()
     lines = [json.loads(line) for line in tool(server, "export").stdout.splitlines()]
     assert {line["path"] for line in lines} >= {"/", "/a", "/a/b", "/zookeeper/config"}
     assert next(line for line in lines if line["path"] == "/a/b")["data"] == "ZGF0YQ=="
+    [mine] = [line for line in lines if line["kind"] == "ephemeral"]
+    assert (mine["path"], mine["ephemeralOwner"]) == ("/a/e", session)
     assert "/a/b 4 B, version 0\n" in tool(server, "dump").stdout
     assert tool(server, "status", check=False).returncode == 1
     server.restart()

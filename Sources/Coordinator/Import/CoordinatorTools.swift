@@ -55,7 +55,8 @@ public struct CoordinatorTools {
             let line = JSON.members([
                 "path": .string(path),
                 "data": node.content?.data.map { .string(Base64.encode($0)) } ?? .null,
-                "acl": .array(entries), "kind": .string("\(node.kind)"),
+                "acl": .array(entries), "kind": .string(node.kind.name),
+                "ephemeralOwner": .integer(stat.ephemeralOwner),
                 "czxid": .integer(stat.czxid), "mzxid": .integer(stat.mzxid), "pzxid": .integer(stat.pzxid),
                 "ctime": .integer(stat.ctime), "mtime": .integer(stat.mtime), "version": .integer(Int64(stat.version)),
                 "cversion": .integer(Int64(stat.cversion)), "aversion": .integer(Int64(stat.aversion)),
@@ -98,6 +99,17 @@ public struct CoordinatorTools {
         var core = CoordinatorCore(configuration: configuration.core, startedAt: WallClock().now)
         try Recovery.read(into: &core, try settings())
         return core
+    }
+}
+
+extension ZNodeKind {
+    fileprivate var name: String {
+        switch self {
+        case .persistent: "persistent"
+        case .ephemeral: "ephemeral"
+        case .container: "container"
+        case .ttl: "ttl"
+        }
     }
 }
 

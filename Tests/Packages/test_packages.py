@@ -8,6 +8,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
+import shells
 from debian_root import DebianRoot, run
 
 SOURCE = Path(__file__).resolve().parents[2]
@@ -17,6 +18,10 @@ SERVICES = ["mesos", "marathon", "mesosphere-zookeeper"]
 ENABLED = ["zookeeper", "mesos-master", "mesos-slave", "marathon"]
 #: Exposure of systemd-analyze in tenths, at most. The agent's is what its tasks may do.
 EXPOSURE = {"zookeeper": 12, "mesos-master": 12, "marathon": 12, "mesos-slave": 85, "mesos-tasks": 15}
+#: The beginning of a command line, and the flag that it can only be.
+COMPLETIONS = {
+    "mesos-master --quo": "--quorum", "mesos-agent --containeri": "--containerizers", "mesos-coordinator --conf": "--config",
+    "marathon --http_a": "--http_address", "mesos-local --sam": "--sample"}
 
 
 def package(name, folder=PACKAGES):
@@ -42,6 +47,16 @@ def repack(name, folder, edits):
         for path, content in edits.items():
             Path(tree, path).write_text(content)
         run("dpkg-deb", "--build", "-Zgzip", "--root-owner-group", tree, str(folder))
+
+
+def stand_in(name, version, folder):
+    """Makes an empty package that others may depend on."""
+    with tempfile.TemporaryDirectory() as tree:
+        control = Path(tree, "DEBIAN/control")
+        control.parent.mkdir()
+        control.write_text(f"Package: {name}\nVersion: {version}\nArchitecture: all\nMaintainer: nobody <nobody@localhost>\n"
+                           "Description: empty\n")
+        run("dpkg-deb", "--build", "--root-owner-group", tree, str(folder))
 
 
 class Contents(unittest.TestCase):
@@ -72,14 +87,12 @@ class Contents(unittest.TestCase):
         return tree / "usr/lib/mesos/mesos-programs"
 
 
-class Installation(unittest.TestCase):
-    """One machine's life: install, change, upgrade, remove, purge."""
+class Machine(unittest.TestCase):
+    """A Debian to install packages in."""
 
-    @classmethod
-    def setUpClass(cls):
-        cls.root = DebianRoot(PACKAGES / "debian-root.tar")
-        cls.addClassCleanup(cls.root.remove)
-        cls.addClassCleanup(shutil.rmtree, PACKAGES / "upgrade", ignore_errors=True)
+    def setUp(self):
+        self.root = DebianRoot(PACKAGES / "debian-root.tar")
+        self.addCleanup(self.root.remove)
 
     def publish(self, *folders):
         """Gives the machine a repository of the packages in these folders."""
@@ -91,12 +104,19 @@ class Installation(unittest.TestCase):
         self.root.run("apt-get", "update", "--option=Dir::Etc::sourcelist=sources.list.d/swift-mesos.list",
                       "--option=Dir::Etc::sourceparts=-", "--error-on=any")
 
+
+class Installation(Machine):
+    """One machine's life: install, change, upgrade, remove, purge."""
+
     def test_life_of_a_machine(self):
+        self.addCleanup(shutil.rmtree, PACKAGES / "upgrade", ignore_errors=True)
         self.publish(PACKAGES)
         before = self.root.files()
         with self.subTest("install"):
             self.root.apt("install", "--no-install-recommends", *SERVICES)
             self.check_installation()
+        with self.subTest("completions"):
+            self.check_completions()
         with self.subTest("units"):
             self.check_units()
         with self.subTest("upgrade"):
@@ -124,6 +144,13 @@ class Installation(unittest.TestCase):
             link = self.root.path / f"etc/systemd/system/multi-user.target.wants/{service}.service"
             self.assertTrue(link.is_symlink(), f"{service} is not enabled")
         self.assertTrue((self.root.path / "etc/systemd/system/mesos-agent.service").is_symlink())
+
+    def check_completions(self):
+        """fish and zsh know the flags; a flag's name is asked for that no other begins like."""
+        share = self.root.path / "usr/share"
+        for line, flag in COMPLETIONS.items():
+            self.assertIn(flag, shells.fish(share / "fish/vendor_completions.d", line))
+            self.assertTrue(shells.zsh(share / "zsh/vendor-completions", line, flag), line)
 
     def check_units(self):
         """Every line of the units is known, and they keep what they forbid."""
@@ -168,6 +195,56 @@ class Installation(unittest.TestCase):
         self.assertEqual(self.root.read("/etc/mesos-slave/work_dir"), "/srv/mesos\n")
         # The file that it would have been lies beside, and is no flag.
         self.assertTrue((self.root.path / "etc/mesos/zk.dpkg-dist").exists())
+
+
+class Neighbour(Machine):
+    """The coordinator takes the place of Debian's own ZooKeeper, and gives it back."""
+
+    DATA = "/var/lib/zookeeper/version-2/snapshot.0"
+    SETTINGS = "/etc/zookeeper/conf_example/zoo.cfg"
+
+    def install_neighbour(self):
+        """Debian's package as it is, without a Java to run it."""
+        packages = self.root.path / "srv/neighbour"
+        packages.mkdir(parents=True)
+        run("apt-get", "--quiet", "download", "zookeeper", cwd=packages)
+        [file] = packages.glob("zookeeper_*.deb")
+        self.assertIn("default-jre", field(file, "Depends"))
+        for name in ("default-jre", "libzookeeper-java"):
+            stand_in(name, field(file, "Version"), packages)
+        self.root.run("sh", "-c", "apt-get --yes --quiet install /srv/neighbour/*.deb")
+
+    def is_installed(self, name):
+        return self.root.run("dpkg-query", "--show", "--showformat=${db:Status-Status}", name) == "installed"
+
+    def test_each_takes_the_place_of_the_other(self):
+        self.install_neighbour()
+        self.publish(PACKAGES)
+        self.root.write(self.SETTINGS, "dataDir=/var/lib/zookeeper\nclientPort=2182\n")
+        self.root.write(self.DATA, "its data")
+        with self.subTest("ours comes"):
+            self.root.apt("install", "--no-install-recommends", "mesosphere-zookeeper")
+            self.assertTrue(self.is_installed("mesosphere-zookeeper"))
+            self.assertFalse(self.is_installed("zookeeper"))
+            # A folder of its own, no link to that of the other.
+            self.assertFalse((self.root.path / "etc/zookeeper/conf").is_symlink())
+            self.assertIn("2181", self.root.read("/etc/zookeeper/conf/zoo.cfg"))
+            self.assertEqual(self.root.owner("/var/lib/zookeeper"), "zookeeper:zookeeper 750")
+            self.check_kept()
+        with self.subTest("ours goes, purged, while the configuration of the other is still there"):
+            self.root.apt("purge", "mesosphere-zookeeper")
+            self.check_kept()
+        with self.subTest("the other comes back and ours is purged beside it"):
+            self.root.apt("install", "--no-install-recommends", "mesosphere-zookeeper")
+            self.root.run("sh", "-c", "apt-get --yes --quiet install /srv/neighbour/*.deb")
+            self.assertTrue(self.is_installed("zookeeper"))
+            self.assertFalse(self.is_installed("mesosphere-zookeeper"))
+            self.root.apt("purge", "mesosphere-zookeeper")
+            self.check_kept()
+
+    def check_kept(self):
+        self.assertEqual(self.root.read(self.DATA), "its data")
+        self.assertIn("clientPort=2182", self.root.read(self.SETTINGS))
 
 
 if __name__ == "__main__":

@@ -145,7 +145,8 @@ def test_metrics(pages):
     lines = get(f"{pages[1]}/metrics").splitlines()
     assert "znode_count 5" in lines
     assert "# TYPE num_alive_connections gauge" in lines
-    assert all(re.fullmatch(r"# TYPE \w+ gauge|\w+ -?[\d.]+", line) for line in lines)
+    assert "# TYPE fsynctime summary" in lines
+    assert all(re.fullmatch(r"# TYPE \w+ (gauge|summary)|\w+ -?[\d.]+(e[+-]?\d+)?", line) for line in lines)
 
 
 def test_administrator_is_off_by_default(testbed):
@@ -182,6 +183,9 @@ def test_figures_of_what_went_wrong(testbed):
         assert raw.call(100, wire.number(0) + wire.text("unknown") + wire.buffer(b"x"), xid=-4).error == -115
     found = figures()
     assert found["zk_auth_failed_count"] == "1"
+    # A session and a node; the authentication changed nothing.
+    assert (found["zk_cnt_updatelatency"], found["zk_cnt_readlatency"]) == ("2", "1")
+    assert int(found["zk_cnt_fsynctime"]) >= 1
     assert int(found["zk_fsync_threshold_exceed_count"]) > 0
     assert int(found["zk_max_client_response_size"]) >= int(found["zk_min_client_response_size"]) > 0
     assert "did not prove who it says it is" in server.text()

@@ -31,6 +31,7 @@ final class DurableLog {
     private var entriesSinceSnapshot = 0
     /// Syncs that took longer than is good.
     private(set) var slowSyncs = 0
+    private(set) var syncTime = Latency()
     private var snapshotThreshold: Int
     private var isTakingSnapshot = false
     var onSynced: (() -> Void)?
@@ -106,6 +107,7 @@ final class DurableLog {
 
     /// Clients wait for the disk: who looks after it must hear that it is slow.
     private func note(_ time: Duration, bytes: Int) {
+        syncTime.add(time.inSeconds * 1000)
         guard time > settings.slowSync else { return }
         slowSyncs += 1
         logger.warning(

@@ -37,9 +37,12 @@ final class Administration: HTTPService {
         let lines = shell.figures.compactMap { name, value in
             Double(value).map { _ in "# TYPE \(name) gauge\n\(name) \(value)\n" }
         }
+        let latencies = shell.latencies.map { name, latency in
+            "# TYPE \(name) summary\n\(name)_count \(latency.count)\n\(name)_sum \(latency.total)\n"
+        }
         return HTTPResponse(
             .ok, headers: ["Content-Type": "text/plain; version=0.0.4; charset=utf-8"],
-            body: Array(lines.joined().utf8))
+            body: Array((lines + latencies).joined().utf8))
     }
 
     private static func command(_ request: HTTPRequest, _ shell: CoordinatorShell) -> HTTPResponse {
@@ -100,7 +103,7 @@ enum AdministratorCommand: String, CaseIterable {
         switch self {
         case .configuration: return Self.members(shell.settings)
         case .environment: return Self.members(shell.environment)
-        case .monitor: return Self.members(shell.figures)
+        case .monitor: return Self.members(shell.figures + shell.latencyFigures)
         case .connections:
             return [false, true].map { isSecure in
                 let all = shell.sortedConnections.filter { $0.isSecure == isSecure }

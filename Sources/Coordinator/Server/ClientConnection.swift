@@ -12,25 +12,10 @@ final class ClientConnection {
         let frame: [UInt8]
         let receivedAt: Timestamp
         let isReply: Bool
+        /// Whether it answers a request that changed something.
+        let isUpdate: Bool
         /// Ends the connection when everything before it is sent.
         let closes: Bool
-    }
-
-    /// How many requests took how long.
-    struct Latency {
-        private(set) var minimum = 0.0
-        private(set) var maximum = 0.0
-        private(set) var total = 0.0
-        private(set) var count = 0
-
-        var average: Double { count == 0 ? 0 : total / Double(count) }
-
-        mutating func add(_ milliseconds: Double) {
-            minimum = count == 0 ? milliseconds : min(minimum, milliseconds)
-            maximum = max(maximum, milliseconds)
-            total += milliseconds
-            count += 1
-        }
     }
 
     let id: ConnectionID

@@ -16,11 +16,16 @@ extension CoordinatorShell {
     /// What a client has to read the last answer before its connection closes.
     private static let closingTime = TimeAmount.seconds(5)
 
-    func queue(_ id: ConnectionID, _ frame: [UInt8], _ now: Timestamp, isReply: Bool, closes: Bool = false) {
+    func queue(
+        _ id: ConnectionID, _ frame: [UInt8], _ now: Timestamp, isReply: Bool, isUpdate: Bool = false,
+        closes: Bool = false
+    ) {
         guard let connection = connections[id], !connection.isClosing else { return }
         connection.isClosing = closes
         connection.append(
-            .init(needs: log.appended, frame: frame, receivedAt: now, isReply: isReply, closes: closes))
+            .init(
+                needs: log.appended, frame: frame, receivedAt: now, isReply: isReply, isUpdate: isUpdate,
+                closes: closes))
         if log.appended <= log.synced {
             makeReady(connection)
         } else if isReply || closes {
@@ -33,7 +38,7 @@ extension CoordinatorShell {
     /// One event for each of many.
     func notify(_ ids: [ConnectionID], _ frame: [UInt8], _ now: Timestamp) {
         let event = ClientConnection.Answer(
-            needs: log.appended, frame: frame, receivedAt: now, isReply: false, closes: false)
+            needs: log.appended, frame: frame, receivedAt: now, isReply: false, isUpdate: false, closes: false)
         let isDue = log.appended <= log.synced
         let connections = connections
         for id in ids {
@@ -191,6 +196,11 @@ extension CoordinatorShell {
         statistics.add(response: answer.frame.count - 4)
         let milliseconds = (now - answer.receivedAt).inSeconds * 1000
         statistics.latency.add(milliseconds)
+        if answer.isUpdate {
+            statistics.updateLatency.add(milliseconds)
+        } else {
+            statistics.readLatency.add(milliseconds)
+        }
         connection.latency.add(milliseconds)
         connection.lastLatency = milliseconds
         connection.lastResponse = now

@@ -37,7 +37,7 @@ extension CoordinatorShell {
             return "Server stats reset.\n"
         case .dirs: return "datadir_size: \(sizes.data)\nlogdir_size: \(sizes.log)\n"
         case .dump: return dump
-        case .mntr: return figures.map { "zk_\($0.0)\t\($0.1)\n" }.joined()
+        case .mntr: return (figures + latencyFigures).map { "zk_\($0.0)\t\($0.1)\n" }.joined()
         case .wchs:
             return "\(core.watches.connectionCount) connections watching \(core.watches.pathCount) paths\n"
                 + "Total watches:\(core.watches.count)\n"
@@ -183,6 +183,25 @@ extension CoordinatorShell {
             ("maxSessionTimeout", "\(limits.maximumSessionTimeout)"), ("clientPortListenBacklog", "-1"),
             ("serverId", "\(configuration.serverID)"),
         ]
+    }
+
+    /// Waits in milliseconds, by the names that ZooKeeper has for them.
+    var latencies: [(String, Latency)] {
+        [
+            ("readlatency", statistics.readLatency), ("updatelatency", statistics.updateLatency),
+            ("fsynctime", log.syncTime),
+        ]
+    }
+
+    /// The same as `mntr` has them.
+    var latencyFigures: [(String, String)] {
+        latencies.flatMap { name, latency in
+            [
+                ("avg_\(name)", "\((latency.average * 10_000).rounded() / 10_000)"),
+                ("min_\(name)", "\(Int(latency.minimum))"), ("max_\(name)", "\(Int(latency.maximum))"),
+                ("cnt_\(name)", "\(latency.count)"), ("sum_\(name)", "\(Int(latency.total))"),
+            ]
+        }
     }
 
     /// What `mntr`, the administrator's server and Prometheus tell: names as in `mntr`, without `zk_`.

@@ -134,10 +134,13 @@ final class CoordinatorShell {
         let isFull = log.admission == .full
         if isFull != core.isDiskFull { _ = core.handle(.diskFull(isFull), at: clock.now) }
         let now = clock.now
+        var isUpdate = false
         for effect in core.handle(event, at: now) {
             switch effect {
-            case .append(let entry): log.append(entry)
-            case .send(let id, let frame): queue(id, frame, now, isReply: true)
+            case .append(let entry):
+                log.append(entry)
+                isUpdate = true
+            case .send(let id, let frame): queue(id, frame, now, isReply: true, isUpdate: isUpdate)
             case .notify(let ids, let frame): notify(ids, frame, now)
             case .close(let id): queue(id, [], now, isReply: false, closes: true)
             case .authenticationFailed(let id):

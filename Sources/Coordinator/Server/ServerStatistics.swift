@@ -5,7 +5,10 @@ struct ServerStatistics {
     let startedAt: Timestamp
     var received = 0
     var sent = 0
-    var latency = ClientConnection.Latency()
+    /// Of all requests, of those that read, and of those that changed something.
+    var latency = Latency()
+    var readLatency = Latency()
+    var updateLatency = Latency()
     var authenticationFailures = 0
     /// Bytes of replies: nil before the first one.
     private(set) var responses: (last: Int, minimum: Int, maximum: Int)?

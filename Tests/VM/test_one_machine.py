@@ -11,11 +11,17 @@ import pytest
 from conftest import REPOSITORY, copy_repository
 from manual import Manual
 from repacked import upgraded
-from services import MARATHON, MASTER, Client, wait_for
+from services import AGENT, MARATHON, MASTER, Client, wait_for
 from services import Marathon as MarathonAPI
 
 SERVICES = ["zookeeper", "mesos-master", "mesos-slave", "marathon"]
 PACKAGES = ["mesos-common", "mesos", "marathon", "mesosphere-zookeeper"]
+#: The cgroup of what the agent runs.
+TASKS = "/sys/fs/cgroup/mesos.slice/mesos-tasks.service"
+#: The services' for ZooKeeper, from `test_restart` on.
+PASSWORD = "s3cret-w0rd"
+#: How long an instance may be silent, in seconds: a request that is given up after 10, and a late answer to the next.
+SILENCE = 20
 #: Directories in which an installation could leave something, and what in them is not the packages' own.
 PLACES = "/etc /usr /opt /srv /root /var"
 NOT_OURS = re.compile(
@@ -26,8 +32,9 @@ NOT_OURS = re.compile(
 class Story:
     """What the chapters share."""
 
-    def __init__(self, site):
+    def __init__(self, site, figures):
         self.site = site
+        self.figures = figures
         [self.machine] = site.machines
         self.run = self.machine.run
         self.marathon = MarathonAPI(site)
@@ -56,6 +63,10 @@ class Story:
     def pid(self, service):
         return int(self.run(f"systemctl show --property=MainPID --value {service}"))
 
+    def keeper(self):
+        """The process that keeps the cgroup of the tasks, as text; empty when there is none."""
+        return self.run(f"cat {TASKS}/keeper/cgroup.procs || true").strip()
+
     def running(self):
         """Everything that runs for tasks: Docker's containers and launchers with the time that each was started."""
         docker = self.run("docker ps --quiet --no-trunc | xargs -r docker inspect --format '{{.Id}} {{.State.StartedAt}}'")
@@ -80,8 +91,9 @@ class Story:
         self.wait_until_whole()
         wait_for(lambda: self.tasks() == tasks, 120, f"Marathon has its tasks again after {what}")
         assert self.running() == running, what
-        for client in self.clients:
-            assert (gap := client.longest_gap(since)) < 30, f"{client.urls} did not answer for {gap:.1f} s at {what}"
+        gaps = {client.urls[0]: client.longest_gap(since) for client in self.clients}
+        self.figures.append(f"{what}: no instance was silent for more than {max(gaps.values()):.1f} s")
+        assert max(gaps.values()) < SILENCE, (what, gaps)
 
     def before(self):
         return self.running(), self.tasks(), time.monotonic()
@@ -105,8 +117,8 @@ def site(make_site):
 
 
 @pytest.fixture(scope="module")
-def story(site, packages):
-    story = Story(site)
+def story(site, packages, figures):
+    story = Story(site, figures)
     copy_repository(packages, story.machine)
     story.files = set(files(story))
     yield story
@@ -127,6 +139,10 @@ def test_install(story, figures):
     sizes = story.run(f"dpkg-query -W -f '${{Package}} ${{Version}} ${{Installed-Size}}\\n' {' '.join(PACKAGES)}")
     figures.extend(f"installed: {name} {version}: {int(size) / 1024:.1f} MiB"
                    for name, version, size in map(str.split, sizes.splitlines()))
+    services = " ".join(SERVICES)
+    assert story.run(f"systemctl is-enabled {services}").split() == ["enabled"] * len(SERVICES)
+    wait_for(lambda: story.run(f"systemctl is-active {services} || true").split() == ["active"] * len(SERVICES), 60,
+             "the services run as soon as they are installed")
 
 
 def test_configure(story, figures):
@@ -137,6 +153,8 @@ def test_configure(story, figures):
         status = story.run(f"systemctl show --property=StatusText --value {service}").strip()
         assert status, f"{service} tells systemd nothing"
         figures.append(f"status of {service}: {status}")
+    assert story.run("systemctl is-active mesos-agent").strip() == "active"
+    assert story.pid("mesos-agent") == story.pid("mesos-slave")
 
 
 def test_web_pages(story):
@@ -159,7 +177,19 @@ def test_docker_app(story, figures):
     assert len({story.fetch(url) for url in urls}) == 2
     drivers = story.run("docker ps --quiet | xargs docker inspect --format '{{.HostConfig.NetworkMode}}'")
     assert drivers.split() == ["bridge"] * 2
+    check_docker_limits(story)
     assert not story.quick_start.unused
+
+
+def check_docker_limits(story):
+    """Each container of /web is in a scope of systemd, with the app's memory as its limit."""
+    containers = story.run("docker ps --quiet --no-trunc").split()
+    assert len(containers) == 2
+    limit = int(story.marathon.get("/v2/apps/web")["app"]["mem"]) << 20
+    for container in containers:
+        assert re.fullmatch("[0-9a-f]{64}", container), container
+        scope = f"/sys/fs/cgroup/system.slice/docker-{container}.scope"
+        assert story.run(f"cat {scope}/memory.max").strip() == str(limit)
 
 
 def test_idle_sizes(story, figures):
@@ -175,7 +205,7 @@ def test_native_app(story):
     [url] = story.urls("/native")
     assert task in story.fetch(url)
     group = story.group(task)
-    assert group.startswith("/sys/fs/cgroup/mesos.slice/mesos-tasks.service/"), group
+    assert group.startswith(f"{TASKS}/"), group
     limits = json.loads(story.run(
         f"cd {group} && jq -n --arg m $(cat memory.max) --arg p $(cat pids.max) --arg c $(cat cpu.weight) '$ARGS.named'"))
     assert limits["m"] == str(48 << 20)
@@ -214,22 +244,42 @@ def test_memory_limit(story):
     assert story.running() == neighbours
 
 
+def delete_native(story, app, group):
+    """Deletes an app, and waits until the cgroup of its task is gone."""
+    story.marathon.delete(app)
+    story.marathon.wait_until_gone(app)
+    wait_for(lambda: story.run(f"test -e {group} || echo gone").strip() == "gone", 60, f"the cgroup of {app} is gone")
+
+
+def test_processor_limit(story):
+    """With the agent's flag for it, a task gets no more of a processor than its cpus."""
+    neighbours = story.running()
+    # The other flag is the next chapter's, which thus needs no restart of its own.
+    story.run("cd /etc/mesos-slave && echo true > cgroups_enable_cfs && echo 200 > cgroups_pids_max")
+    story.run("systemctl restart mesos-slave")
+    story.wait_until_whole()
+    story.marathon.create("/busy", cmd="while :; do :; done", cpus=0.1)
+    [task] = story.marathon.wait_for_tasks("/busy", 1)
+    group = story.group(task)
+    assert story.run(f"cat {group}/cpu.max").split() == ["10000", "100000"]
+    wait_for(lambda: int(story.run(f"sed -n 's/^nr_throttled //p' {group}/cpu.stat")) > 0, 60, "the task is held back")
+    delete_native(story, "/busy", group)
+    assert story.running() == neighbours
+
+
 def test_fork_bomb(story):
     """A fork bomb stays within its cgroup's number of processes, and ends with its app."""
     neighbours = story.running()
-    story.run("echo 200 > /etc/mesos-slave/cgroups_pids_max && systemctl restart mesos-slave")
-    story.wait_until_whole()
-    story.marathon.create("/bomb", cmd="exec bash -c 'bomb() { bomb | bomb & }; bomb; sleep 3600'", mem=256)
+    # Half a processor, as its cpus are a limit here: it has to come to that number, and to end, in time.
+    story.marathon.create("/bomb", cmd="exec bash -c 'bomb() { bomb | bomb & }; bomb; sleep 3600'", cpus=0.5, mem=256)
     [task] = story.marathon.wait_for_tasks("/bomb", 1)
     group = story.group(task)
     wait_for(lambda: int(story.run(f"sed -n 's/^max //p' {group}/pids.events")) > 0, 120, "the bomb meets its limit")
     assert int(story.run(f"cat {group}/pids.current")) <= 200
     assert story.fetch(story.urls("/native")[0])
-    story.marathon.delete("/bomb")
-    story.marathon.wait_until_gone("/bomb")
-    wait_for(lambda: story.run(f"test -e {group} || echo gone").strip() == "gone", 60, "its cgroup is gone")
+    delete_native(story, "/bomb", group)
     assert story.running() == neighbours
-    story.run("rm /etc/mesos-slave/cgroups_pids_max")
+    story.run("cd /etc/mesos-slave && rm cgroups_enable_cfs cgroups_pids_max")
 
 
 def test_process_app(story):
@@ -253,13 +303,27 @@ def test_doctor(story):
 
 
 def test_restart(story):
-    """Tasks run on while any service is restarted."""
+    """Tasks run on while any service is restarted, also when it has a password for ZooKeeper from then on."""
     story.watch()
     before = story.before()
     pids = [story.pid(service) for service in SERVICES]
+    # It stays for the rest of the story: what Marathon writes with it, nobody can read without.
+    story.run(f"sed -i 's,^zk://,zk://services:{PASSWORD}@,' /etc/mesos/zk && chmod 600 /etc/mesos/zk")
+    assert story.run("stat -c '%a %U' /etc/mesos/zk").split() == ["600", "root"]
     story.manual.run(story.machine, "Restart")
     story.check_untouched(before, "a restart")
     assert all(story.pid(service) != pid for service, pid in zip(SERVICES, pids))
+
+
+def test_password(story):
+    """Each service has the password from a file that root alone may read, and shows it to nobody."""
+    assert story.marathon.get("/v2/leader")["leader"] == f"{story.machine.address}:{MARATHON}"
+    hidden = f"zk://xxxxxxxx:xxxxxxxx@{story.machine.address}:2181/"
+    for port, page in ((MASTER, "/flags"), (AGENT, "/flags"), (MARATHON, "/v2/info")):
+        status, text = story.site.request(story.machine, port, page)
+        assert status == 200 and hidden in text.replace("\\/", "/") and PASSWORD not in text, text
+    # With all fields: the command line of who wrote a line is one.
+    assert story.run(f"journalctl --no-pager -o export | grep -c --text -F {PASSWORD} || true").strip() == "0"
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -273,19 +337,34 @@ def test_kill(story, service):
     story.check_untouched(before, f"a kill of {service}")
 
 
+def test_kill_keeper(story):
+    """When the process that keeps the cgroup of the tasks is killed, they go on in it, and so does the agent."""
+    (docker, launchers), tasks, since = story.before()
+    keeper, agent = story.keeper(), story.pid("mesos-slave")
+    # It is the launcher's program too.
+    others = [line for line in launchers if line.split()[0] != keeper]
+    assert len(others) == len(launchers) - 1, (keeper, launchers)
+    story.run(f"kill -9 {keeper}")
+    wait_for(lambda: story.run(f"test -e /proc/{keeper} || echo gone").strip() == "gone", 30, "the process has ended")
+    story.check_untouched(((docker, others), tasks, since), "a kill of the process that keeps the cgroup of the tasks")
+    assert story.run("systemctl is-active mesos-tasks").strip() == "active"
+    assert story.pid("mesos-slave") == agent
+
+
 def test_upgrade(story, packages, tmp_path):
     """apt's upgrade keeps the administrator's edits, starts the new programs, and leaves the tasks alone."""
     newer = upgraded(packages, tmp_path / "apt", "zzvm1")
     story.run(f"rm -rf {REPOSITORY}")
     copy_repository(newer, story.machine)
     edited = "/etc/zookeeper/conf/zoo.cfg /etc/mesos/zk /etc/mesos-slave/containerizers"
-    edits = story.run(f"cat {edited}")
+    # With owners and modes: one of them holds a password.
+    edits = story.run(f"cat {edited}; stat -c '%a %U %n' {edited}")
     before = story.before()
     pids = [story.pid(service) for service in SERVICES]
     story.manual.run(story.machine, "Upgrade")
     versions = story.run(f"dpkg-query -W -f '${{Version}}\\n' {' '.join(PACKAGES)}").split()
     assert all(version.endswith("zzvm1") for version in versions), versions
-    assert story.run(f"cat {edited}") == edits
+    assert story.run(f"cat {edited}; stat -c '%a %U %n' {edited}") == edits
     story.check_untouched(before, "an upgrade")
     assert all(story.pid(service) != pid for service, pid in zip(SERVICES, pids))
 
@@ -329,19 +408,32 @@ def test_stop(story):
     story.run("systemctl start mesos-slave")
     story.wait_until_whole()
     story.marathon.wait_for_tasks("/web", 2)
-    story.marathon.delete("/web")
-    story.marathon.wait_until_gone("/web")
-    wait_for(lambda: story.run("docker ps --all --quiet") == "", 60, "the agent removes the containers of /web")
+    assert len(story.run("docker ps --quiet").split()) == 2
+    story.ended = story.tasks()
     story.manual.run(story.machine, "Stop")
+    assert story.run("docker ps --all --quiet") == ""
+    wait_for(lambda: "docker-" not in left_over(story), 30, "systemd has removed the scopes of the containers")
     assert left_over(story) == ""
+
+
+def test_keeper_alone(story):
+    """When the process that keeps the tasks' cgroup is killed and no task is there, it and the agent start again."""
+    story.run("systemctl start mesos-slave")
+    keeper, agent = story.keeper(), story.pid("mesos-slave")
+    story.run(f"kill -9 {keeper}")
+    wait_for(lambda: story.keeper() not in ("", keeper), 90, "another process keeps the cgroup")
+    wait_for(lambda: story.pid("mesos-slave") not in (0, agent), 90, "the agent is started again")
+    wait_for(lambda: story.run("systemctl is-active mesos-slave || true").strip() == "active", 120, "the agent serves")
 
 
 def test_purge(story):
     """Nothing of the packages is left, neither on disk nor in the system's tables, though tasks ran."""
     story.run("systemctl start zookeeper mesos-master marathon mesos-slave")
-    for app in ("/native", "/process"):
-        story.marathon.wait_for_tasks(app, 1)
+    wait_for(lambda: not story.tasks() & story.ended, 300, "the agent tells of the tasks that the stop ended")
+    for app, count in (("/web", 2), ("/native", 1), ("/process", 1)):
+        story.marathon.wait_for_tasks(app, count)
     story.manual.run(story.machine, "Removal")
+    assert story.run("docker ps --all --quiet") == ""
     story.run(f"rm -rf {REPOSITORY}")
     left = set(files(story)) - story.files
     assert not left, sorted(left)

@@ -18,6 +18,8 @@ PING_SECONDS, PINGS = 5, 3
 #: How long a master that was just elected waits for the agents of the one before.
 REREGISTER_SECONDS = 30
 APPS = {"/web": WEB, "/native": NATIVE}
+#: How long an app may be without an instance that answers, in seconds; 0.4 to 2.6 were measured.
+SILENCE = 15
 
 SET_UP = """
 set -euo pipefail
@@ -102,6 +104,18 @@ class Cluster:
             wait_for(lambda: self.leader(NAMES) not in (None, leader), 60, "another master leads")
             wait_for(lambda: self.state(NAMES)["activated_slaves"] == 3, 60, "it has three agents")
 
+    def tasks_beside(self, name):
+        """App → the tasks that run on the other machines."""
+        marathon = self.marathon(NAMES)
+        address = self.machines[name].address
+        return {app: {key for key, task in marathon.tasks(app).items() if task["host"] != address} for app in APPS}
+
+    def check_kept(self, tasks, among):
+        """The tasks that were there, under the ids that they had, still run."""
+        marathon = self.marathon(among)
+        for app, kept in tasks.items():
+            assert kept and kept <= set(marathon.tasks(app)), (app, kept, marathon.tasks(app))
+
     def wait_for_apps(self, among, timeout=300):
         """Waits until each app has its two instances, on the machines named, and nothing else is left of it."""
         addresses = {self.machines[name].address for name in among}
@@ -175,20 +189,21 @@ def test_together(cluster, figures):
         cluster.clients[app].start()
     since = time.monotonic()
     wait_for(lambda: all(len(client.answers) > 5 for client in cluster.clients.values()), 60, "the apps answer")
-    report(cluster, figures, since, "undisturbed", limit=30)
+    report(cluster, figures, since, "undisturbed")
 
 
-def report(cluster, figures, since, what, limit):
+def report(cluster, figures, since, what):
     for app, client in cluster.clients.items():
         gap = client.longest_gap(since)
         figures.append(f"{what}: {app} did not answer for {gap:.1f} s at most")
-        assert gap < limit, f"{app}: {gap:.1f} s without an answer when {what}"
+        assert gap < SILENCE, f"{app}: {gap:.1f} s without an answer when {what}"
 
 
 def test_leader_loses_power(cluster, figures):
-    """Another master and, if need be, another Marathon take over; what ran there runs elsewhere."""
+    """Another master and, if need be, another Marathon take over; what ran there runs elsewhere, the rest runs on."""
     lost = cluster.lead_where_apps_run()
     rest = [name for name in NAMES if name != lost]
+    kept = cluster.tasks_beside(lost)
     start = time.monotonic()
     cluster.machines[lost].power_off()
     wait_for(lambda: cluster.leader(rest), 120, "another master leads", interval=0.2)
@@ -197,7 +212,8 @@ def test_leader_loses_power(cluster, figures):
     figures.append(f"until a Marathon led, after {lost} lost its power: {time.monotonic() - start:.1f} s")
     cluster.wait_for_apps(rest)
     figures.append(f"until all instances were replaced, after {lost} lost its power: {time.monotonic() - start:.1f} s")
-    report(cluster, figures, start, "a machine lost its power", limit=60)
+    cluster.check_kept(kept, rest)
+    report(cluster, figures, start, "a machine lost its power")
     cluster.lost = lost
 
 
@@ -209,23 +225,25 @@ def test_lost_machine_returns(cluster, figures):
     figures.append(f"until the machine that lost its power was back: {time.monotonic() - start:.1f} s")
     cluster.wait_for_apps(NAMES)
     cluster.wait_until_single(NAMES)
-    report(cluster, figures, start, "a machine came back", limit=60)
+    report(cluster, figures, start, "a machine came back")
 
 
 def test_cut(cluster, figures):
-    """A machine that is cut off is replaced; what it still runs ends when it is back."""
+    """A machine that is cut off is replaced, and no other; what it still runs ends when it is back."""
     leader = cluster.leader(NAMES)
     marathon = cluster.marathon(NAMES)
     busy = {task["host"] for app in APPS for task in marathon.tasks(app).values()}
     # A machine with something to replace; the leader's would be the test before.
     cut = next(name for name in NAMES if name != leader and cluster.machines[name].address in busy)
     rest = [name for name in NAMES if name != cut]
+    kept = cluster.tasks_beside(cut)
     start = time.monotonic()
     cluster.machines[cut].cut()
     wait_for(lambda: cluster.state(rest)["activated_slaves"] == 2, 180, "the master misses the agent")
     cluster.wait_for_apps(rest)
     figures.append(f"until all instances were replaced, after {cut} was cut off: {time.monotonic() - start:.1f} s")
-    report(cluster, figures, start, "a machine was cut off", limit=60)
+    cluster.check_kept(kept, rest)
+    report(cluster, figures, start, "a machine was cut off")
     cluster.cut = cut
 
 
@@ -236,7 +254,7 @@ def test_cut_machine_returns(cluster, figures):
     cluster.wait_for_apps(NAMES)
     cluster.wait_until_single(NAMES)
     figures.append(f"until nothing ran twice, after it was back: {time.monotonic() - start:.1f} s")
-    report(cluster, figures, start, "a machine that was cut off came back", limit=60)
+    report(cluster, figures, start, "a machine that was cut off came back")
     state = cluster.state(NAMES)
     [framework] = [item for item in state["frameworks"] if item["active"]]
     assert sorted(task["name"] for task in framework["tasks"] if task["state"] == "TASK_RUNNING") == [

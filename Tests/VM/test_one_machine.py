@@ -15,6 +15,7 @@ from services import AGENT, MARATHON, MASTER, Client, wait_for
 from services import Marathon as MarathonAPI
 
 SERVICES = ["zookeeper", "mesos-master", "mesos-slave", "marathon"]
+PORTS = {"zookeeper": 2181, "mesos-master": MASTER, "marathon": MARATHON, "mesos-slave": AGENT}
 PACKAGES = ["mesos-common", "mesos", "marathon", "mesosphere-zookeeper"]
 #: The cgroup of what the agent runs.
 TASKS = "/sys/fs/cgroup/mesos.slice/mesos-tasks.service"
@@ -326,6 +327,34 @@ def test_password(story):
     assert story.run(f"journalctl --no-pager -o export | grep -c --text -F {PASSWORD} || true").strip() == "0"
 
 
+#: What goes wrong with a machine, and what the doctor says of it.
+AILMENTS = {
+    "systemctl stop marathon": "marathon is enabled, but not started",
+    "systemctl disable --quiet mesos-master": "mesos-master runs, but is not enabled",
+    "chmod 644 /etc/mesos/zk": "everybody on the machine can read it",
+    "echo /x > /etc/mesos-slave/modules": "the flag modules has no effect",
+}
+
+
+def test_doctor_mends(story):
+    """The commands that the doctor names mend what it has found."""
+    for damage in AILMENTS:
+        story.run(damage)
+    found = {what: [finding for finding in doctor(story)["findings"] if what in finding["what"]]
+             for what in AILMENTS.values()}
+    assert all(len(findings) == 1 for findings in found.values()), found
+    for [finding] in found.values():
+        story.run(finding["mend"])
+    story.wait_until_whole()
+    report = doctor(story)
+    assert report["error"] == 0
+    assert not [finding for finding in report["findings"] if any(what in finding["what"] for what in found)]
+
+
+def doctor(story):
+    return json.loads(story.run("mesos doctor --json || true"))
+
+
 @pytest.mark.parametrize("service", SERVICES)
 def test_kill(story, service):
     """A service that is killed is started again by systemd, and its tasks have run on."""
@@ -428,7 +457,9 @@ def test_keeper_alone(story):
 
 def test_purge(story):
     """Nothing of the packages is left, neither on disk nor in the system's tables, though tasks ran."""
-    story.run("systemctl start zookeeper mesos-master marathon mesos-slave")
+    for service, port in PORTS.items():
+        # Who starts a service may use it at once.
+        story.run(f"systemctl start {service} && bash -c 'exec 3<> /dev/tcp/{story.machine.address}/{port}'")
     wait_for(lambda: not story.tasks() & story.ended, 300, "the agent tells of the tasks that the stop ended")
     for app, count in (("/web", 2), ("/native", 1), ("/process", 1)):
         story.marathon.wait_for_tasks(app, count)

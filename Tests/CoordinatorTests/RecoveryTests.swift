@@ -72,6 +72,15 @@ struct RecoveryTests {
         #expect(try files.recover().lastZxid == 2)
     }
 
+    @Test("What a crash left of a snapshot is removed")
+    func unfinishedSnapshot() throws {
+        let unfinished = "\(files.directory.path)/snapshot.0000000000000002.new"
+        try files.edit(unfinished) { $0 = [1, 2, 3] }
+        _ = try files.segment(creates(1...3), first: 1)
+        #expect(try files.recover().lastZxid == 3)
+        #expect(!FileManager.default.fileExists(atPath: unfinished))
+    }
+
     @Test("A snapshot reads back with nodes, children, ephemerals and sessions")
     func snapshot() throws {
         var server = TestCoordinator()

@@ -13,6 +13,8 @@ import pytest
 
 HOST = "127.0.0.1"
 JAR = Path("/usr/share/java/zookeeper.jar")
+NETTY = [f"/usr/share/java/netty-{part}.jar" for part in (
+    "handler", "codec", "common", "buffer", "transport", "resolver", "transport-native-unix-common")]
 
 
 def programs_path():
@@ -187,6 +189,16 @@ class ZooKeeper(Coordinator):
     def command(self):
         return ["java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", str(JAR),
                 "org.apache.zookeeper.server.quorum.QuorumPeerMain", str(self.configuration)]
+
+
+class SecureZooKeeper(ZooKeeper):
+    """Debian's package leaves jars of Netty out of its class path that TLS needs."""
+
+    def command(self):
+        command = super().command()
+        command[command.index("-cp") + 1] += ":" + ":".join(NETTY)
+        command.insert(1, "-Dzookeeper.serverCnxnFactory=org.apache.zookeeper.server.NettyServerCnxnFactory")
+        return command
 
 
 class Master(Program):

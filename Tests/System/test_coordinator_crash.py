@@ -1,7 +1,9 @@
 """What a coordinator keeps through kills, restarts, full and damaged disks."""
 
 import os
+import re
 import resource
+import shutil
 import signal
 import subprocess
 import threading
@@ -244,6 +246,56 @@ def test_full_file_system(testbed):
             assert len(wire.read_data(raw.get(f"/{number}").body)) == 200_000
     assert "there is no room for the" in server.text()
     assert "the disk has room again" in server.text()
+
+
+#: A sync that fails from the moment on that a file is there.
+FAILING_SYNC = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+#define TEXT(name) #name
+#define NAME(name) TEXT(name)
+int CALL(int file) {
+    if (access(getenv("SYNC_FAILS"), F_OK) == 0) return errno = EIO, -1;
+    return ((int (*)(int)) dlsym(RTLD_NEXT, NAME(CALL)))(file);
+}
+"""
+
+
+@pytest.mark.parametrize("call", ["fdatasync", "fsync"])
+def test_disk_that_does_not_sync(testbed, tmp_path, call):
+    """After a sync that failed, of the log or of its directory, nothing is acknowledged: the program ends and names the
+    file. What was acknowledged before is there when it starts again."""
+    if not shutil.which("cc"):
+        pytest.skip("needs a C compiler")
+    library, trigger = tmp_path / "failing.so", tmp_path / "sync-fails"
+    subprocess.run(["cc", "-shared", "-fPIC", f"-DCALL={call}", "-o", library, "-xc", "-"], input=FAILING_SYNC.encode(),
+                   check=True, timeout=60)
+    server = testbed.new(Coordinator)
+    usual = server.environment
+    server.environment = usual | {"LD_PRELOAD": str(library), "SYNC_FAILS": str(trigger)}
+    server.start_and_wait()
+    acknowledged = 0
+    with Wire(server.port) as raw, Wire(server.port) as other:
+        assert raw.create("/before").error == 0
+        trigger.touch()
+        with pytest.raises((Closed, OSError)):
+            for number in range(100):  # A directory is synced when a segment of the log is full.
+                assert raw.create(f"/{number}", bytes(200_000)).error == 0
+                acknowledged += 1
+        with pytest.raises((Closed, OSError)):
+            other.create("/after")
+    assert server.wait() > 0
+    assert re.search(rf"{call} {server.data}/coordinator\b.*: Input/output error", server.tail(1))
+    assert call == "fsync" or acknowledged == 0
+    server.environment = usual
+    server.start_and_wait()
+    with Wire(server.port) as raw:
+        assert raw.exists("/before")
+        for number in range(acknowledged):
+            assert len(wire.read_data(raw.get(f"/{number}").body)) == 200_000
 
 
 def test_large_record(testbed):

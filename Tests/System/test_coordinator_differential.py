@@ -47,3 +47,9 @@ def test_both_answer_alike(pair, seed):
     if difference is not None:
         steps, difference = pair.shrink(steps, difference)
         pytest.fail(describe(seed, steps, difference), pytrace=False)
+
+
+@pytest.mark.skipif(len(SEEDS) < DEFAULT_SEEDS, reason="few seeds need not restart anything")
+def test_restarts_met_snapshots(pair):
+    """What was compared after restarts came from snapshots of ours as well as from its log."""
+    assert len([path for path in pair.snapshots if path.parent.name == "coordinator"]) >= 10

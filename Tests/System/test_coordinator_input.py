@@ -1,14 +1,9 @@
 """Configuration, four-letter words and input that no honest client sends."""
 
-import contextlib
-import os
 import random
 import re
-import resource
 import socket
 import struct
-import threading
-from pathlib import Path
 
 import pytest
 
@@ -243,100 +238,6 @@ def test_silent_connection_is_ended(testbed):
     with Wire(server.port, timeout=None) as raw:
         raw.socket.settimeout(15)
         assert raw.is_closed()
-
-
-def test_unread_answers_are_limited(testbed):
-    """A client that asks for much and reads nothing costs little memory, and gets its answers when it reads."""
-    server = testbed.start(Coordinator)
-    with Wire(server.port) as greedy, Wire(server.port) as other:
-        greedy.create("/large", bytes(1_000_000))
-        greedy.socket.sendall(wire.request(7, wire.GET, wire.text("/large") + b"\0") * 300)
-        # The server has read them all, or has stopped reading, when it has answered this often.
-        assert all(other.ping().error == 0 for _ in range(2000))
-        assert resident(server) < 150_000
-        for _ in range(300):
-            assert len(greedy.receive().body) > 1_000_000
-
-
-def test_ten_thousand_connections(testbed):
-    """Ten thousand clients that are silent, slow, or read nothing, are no harm to one that works, and cost little."""
-    count = 10_000
-    allow_files(count + 1000)
-    server = testbed.new(Coordinator, settings={"maxClientCnxns": 0, "tickTime": 2000})
-    server.start_and_wait(preexec_fn=lambda: allow_files(count + 1000))
-    before = resident(server)
-    with Wire(server.port, timeout=40_000) as worker, contextlib.ExitStack() as crowd:
-        worker.create("/large", bytes(100_000))
-        requests = wire.request(7, wire.GET, wire.text("/large") + b"\0") * 20
-        for number in range(count):
-            raw = crowd.enter_context(contextlib.closing(socket.create_connection((HOST, server.port))))
-            kind = number % 4
-            if kind == 1:
-                raw.sendall(wire.connect_request()[:number % 40])
-            elif kind == 2:
-                raw.sendall(wire.connect_request())
-            elif kind == 3 and number % 100 == 3:  # Asks for 2 MB and reads nothing.
-                raw.sendall(wire.connect_request() + requests)
-        for number in range(200):
-            assert worker.create(f"/work{number}").error == 0
-            assert worker.exists(f"/work{number}")
-        assert int(status(server)["connections"]) > count // 4
-        assert resident(server) - before < 400 << 10
-    with Wire(server.port) as worker:
-        wait_for(lambda: int(status(server)["connections"]) <= 2, 30, "the connections have ended")
-        assert worker.exists("/work0")
-
-
-def test_ten_thousand_wait_for_the_disk(testbed):
-    """Requests of ten thousand clients that come while the disk does not keep up with one are all answered after."""
-    count, writes = 10_000, 5_000
-    allow_files(count + 1000)
-    server = testbed.new(Coordinator, settings={"maxClientCnxns": 0, "tickTime": 2000, "globalOutstandingLimit": 1})
-    server.start_and_wait(preexec_fn=lambda: allow_files(count + 1000))
-    with Wire(server.port, timeout=40_000) as writer, contextlib.ExitStack() as crowd:
-        readers = [crowd.enter_context(contextlib.closing(socket.create_connection((HOST, server.port))))
-                   for _ in range(count)]
-        for reader in readers:
-            reader.sendall(wire.connect_request(40_000))
-        for reader in readers:
-            receive(reader)
-        # Not waited for: the server stops reading it when it has enough.
-        writing = threading.Thread(
-            target=writer.socket.sendall, args=(wire.request(1, wire.CREATE, wire.create("/w", flags=2)) * writes,))
-        writing.start()
-        for reader in readers:
-            reader.sendall(wire.request(1, wire.EXISTS, wire.text("/") + b"\0"))
-        for reader in readers:
-            assert struct.unpack(">i", receive(reader)[12:16]) == (0,)
-        assert all(writer.receive().error == 0 for _ in range(writes))
-        writing.join()
-
-
-def receive(connection):
-    """One frame of a socket, without its length."""
-    content = b""
-    length = 4
-    while len(content) < length:
-        part = connection.recv(length - len(content))
-        assert part, "the server has closed the connection"
-        content += part
-        if length == 4 and len(content) == 4:
-            length += struct.unpack(">i", content)[0]
-    return content[4:]
-
-
-def resident(server):
-    """KiB."""
-    return int(re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{server.pid}/status").read_text())[1])
-
-
-def allow_files(count):
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY and hard < count:
-        if os.geteuid() != 0:
-            pytest.skip(f"needs {count} open files, allowed are {hard}")
-        hard = count
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, count), hard))
 
 
 def test_one_byte_at_a_time(server):

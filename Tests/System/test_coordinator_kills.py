@@ -2,7 +2,6 @@
 
 import os
 import random
-import struct
 import threading
 import time
 
@@ -14,7 +13,9 @@ from wire import Closed, Event, Wire
 
 ROUNDS = int(os.environ.get("ROUNDS", 100))
 SEED = int(os.environ.get("SEED", random.SystemRandom().randrange(1 << 30)))
-SESSION_EXPIRED = -112
+#: So small that kills come while snapshots are written and new segments of the log begin.
+SETTINGS = {"snapSizeLimitInKb": 64, "preAllocSize": 64, "jute.maxbuffer": 262_144}
+FILLING = bytes(200_000)
 
 
 class Client(threading.Thread):
@@ -51,29 +52,42 @@ class Client(threading.Thread):
                 self.acknowledged.append(path)
                 if flags & wire.EPHEMERAL:
                     self.ephemerals.setdefault(self.session, set()).add(path.removeprefix("/e/"))
-            raw.set("/counter", str(len(self.acknowledged)).encode())
+            raw.set("/counter", str(len(self.acknowledged)).encode() + FILLING)
 
 
 class Watcher:
-    """Watches the counter with one session; what happens while it is away it has to hear when it is back."""
+    """Watches with one session; what happens while it is away it has to hear when it is back."""
 
     def __init__(self, port):
         self.port, self.zxid, self.session, self.password = port, 0, 0, bytes(16)
 
-    def round(self, kill_and_restart):
-        """Sets a watch, lets the server be killed, and hears of the counter's change afterwards."""
+    def round(self, new, kill_and_restart):
+        """Watches the counter, which all set, and what nobody but this client changes, once and right before the kill;
+        hears of each change when the server is back."""
         with Wire(self.port, timeout=4000, session=self.session, password=self.password) as raw:
             self.session, self.password = raw.session, raw.password
-            reply = raw.get("/counter", watch=True)
-            self.zxid = reply.zxid
-            kill_and_restart()
+            self.watch(raw, new)
+            kill_and_restart(lambda: self.change(new))
         with Wire(self.port, timeout=4000, session=self.session, password=self.password, zxid=self.zxid) as raw:
             assert raw.session == self.session, "the session did not survive"
-            raw.send(wire.SET_WATCHES, struct.pack(">q", self.zxid) + wire.vector([wire.text("/counter")])
-                     + wire.vector([]) + wire.vector([]), xid=-8)
             raw.socket.settimeout(15)
-            while not isinstance(raw.receive(), Event):
-                pass
+            watches = wire.set_watches(self.zxid, ["/counter", "/once"], [new], ["/once"])
+            assert raw.call(wire.SET_WATCHES, watches, xid=-8).error == 0
+            assert sorted(event for event in raw.events if event.path != "/counter") == sorted([
+                Event(wire.CHANGED, "/once"), Event(wire.CREATED, new), Event(wire.CHILD, "/once")])
+            while Event(wire.CHANGED, "/counter") not in raw.events:
+                raw.events.append(raw.receive())
+
+    def watch(self, raw, new):
+        assert not raw.exists(new, watch=True)
+        raw.call(wire.CHILDREN, wire.text("/once") + b"\1")
+        raw.get("/counter", watch=True)
+        self.zxid = raw.get("/once", watch=True).zxid
+
+    def change(self, new):
+        with Wire(self.port) as raw:
+            assert raw.set("/once", new.encode()).error == 0
+            assert raw.create(new).error == 0
 
 
 @pytest.mark.timeout(300)
@@ -82,29 +96,36 @@ def test_kills(testbed):
     no watch is lost."""
     print(f"SEED={SEED} ROUNDS={ROUNDS}")
     source = random.Random(SEED)
-    server = testbed.start(Coordinator)
+    server = testbed.start(Coordinator, settings=SETTINGS)
     with Wire(server.port) as raw:
-        for path in ("/q", "/e", "/counter"):
+        for path in ("/q", "/e", "/counter", "/once"):
             raw.create(path)
+    files = set()
     clients = [Client(server.port, number) for number in range(4)]
     watcher = Watcher(server.port)
 
-    def kill_and_restart():
+    def kill_and_restart(change):
         time.sleep(source.uniform(0, 0.1))  # The moment of the kill is what is varied.
+        change()
         server.kill9()
+        files.update(path.name for path in server.data.glob("coordinator/*"))
         server.restart()
 
-    for _ in range(ROUNDS):
+    for number in range(ROUNDS):
         before = [len(client.acknowledged) for client in clients]
         wait_for(lambda: any(len(client.acknowledged) > count for client, count in zip(clients, before)), 20,
                  "clients are at work")
-        watcher.round(kill_and_restart)
+        watcher.round(f"/once/{number}", kill_and_restart)
     for client in clients:
         client.must_end.set()
     for client in clients:
         client.join(10)
         assert client.problem is None, client.problem
     check(server, clients)
+    wait_for(lambda: not list(server.data.glob("coordinator/*.new")), 10, "no unfinished snapshot is there")
+    unfinished = [name for name in files if name.endswith(".new")]
+    segments = [name for name in files if name.startswith("log.")]  # Each start begins one.
+    assert ROUNDS < 100 or len(unfinished) > 3 and len(segments) > ROUNDS + 10, "kills met what is large"
 
 
 def check(server, clients):

@@ -14,20 +14,8 @@ from kazoo.security import CREATOR_ALL_ACL, make_acl
 
 import wire
 from certificates import PASSWORD, Authority
-from harness import HOST, JAR, Coordinator, ZooKeeper, four_letter_word, free_port, programs_path, wait_for
-
-NETTY = [f"/usr/share/java/netty-{part}.jar" for part in (
-    "handler", "codec", "common", "buffer", "transport", "resolver", "transport-native-unix-common")]
-
-
-class SecureZooKeeper(ZooKeeper):
-    """Debian's package leaves jars of Netty out of its class path that TLS needs."""
-
-    def command(self):
-        command = super().command()
-        command[command.index("-cp") + 1] += ":" + ":".join(NETTY)
-        command.insert(1, "-Dzookeeper.serverCnxnFactory=org.apache.zookeeper.server.NettyServerCnxnFactory")
-        return command
+from harness import (
+    HOST, JAR, NETTY, Coordinator, SecureZooKeeper, four_letter_word, free_port, programs_path, wait_for)
 
 
 @pytest.fixture(scope="module")

@@ -2,10 +2,10 @@
 
 import pytest
 
-from harness import HOST, Coordinator, Marathon, Master, wait_for
+from harness import HOST, Coordinator, Marathon, Master, SecureZooKeeper, wait_for
 from certificates import PASSWORD, Authority
 from marathon_cluster import ProcessAgent, RestAPI
-from test_coordinator_tls import SecureZooKeeper, secure
+from test_coordinator_tls import secure
 
 
 @pytest.fixture

@@ -24,7 +24,8 @@ extension CoordinatorCore {
         case .getACL: getACL(xid, path, client)
         case .getAllChildrenNumber:
             readable(xid, path, client) { core, node in
-                let count = Int32(clamping: core.tree.descendants(of: node))
+                // Without its slash ZooKeeper counts the root as well.
+                let count = Int32(clamping: core.tree.descendants(of: node) + (path.isEmpty ? 1 : 0))
                 core.reply(client, xid) { $0.int(count) }
             }
         case .exists: exists(xid, path, isWatched: try reader.bool(), client)

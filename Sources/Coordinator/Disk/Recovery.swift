@@ -8,6 +8,7 @@ enum Recovery {
     /// Reads snapshot and log into a core, and starts a new segment.
     static func run(into core: inout CoordinatorCore, _ settings: DiskSettings) throws(LogError) -> WriteAheadLog {
         settings.files.remove("\(settings.logDirectory)/\(WriteAheadLog.preparedName)")
+        Snapshot.removeUnfinished(in: settings.snapshotDirectory, settings.files)
         var empty: [String] = []
         try read(into: &core, settings) { segment throws(LogError) in
             // What a crash tore off must not stay before the next segment as damage in the middle, and zeros that are

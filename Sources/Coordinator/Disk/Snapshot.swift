@@ -29,6 +29,13 @@ struct Snapshot: Sendable {
             .map { "\(directory)/\($0)" }
     }
 
+    /// Removes what a crash left of a snapshot that was being written; each is as large as the tree.
+    static func removeUnfinished(in directory: String, _ files: any FileStore) {
+        for name in files.names(in: directory) where name.hasPrefix("snapshot.") && name.hasSuffix(".new") {
+            files.remove("\(directory)/\(name)")
+        }
+    }
+
     /// Writes the snapshot under its name when it is whole and on disk; returns its size.
     @discardableResult
     func write(to directory: String, _ files: any FileStore = SystemFiles()) throws(LogError) -> Int {

@@ -50,7 +50,7 @@ WEIGHTS = {
     "getEphemerals": 2, "sync": 1, "multi": 8, "multiRead": 3, "addWatch": 5, "removeWatches": 3, "checkWatches": 3,
     "auth": 4, "whoAmI": 2, "ping": 2, "pipeline": 5, "settle": 4, "close": 3, "disconnect": 4, "resume": 2,
     "set_watches_since": 5, "greet": 1, "resume_from_the_future": 0.5, "resume_with_wrong_password": 0.5,
-    "unknown": 0.3, "reconfig": 0.3, "quota": 1.5, "restart": 0.2}
+    "unknown": 0.3, "reconfig": 0.3, "quota": 1.5, "restart": 0.2, "crash": 0.8}
 
 #: What a pipeline may hold: no request that may end its connection with answers under way.
 PIPELINED = [
@@ -200,7 +200,7 @@ class Generator:
     def _ping(self):
         return ()
 
-    _whoAmI = _unknown = _settle = _close = _disconnect = _restart = _ping
+    _whoAmI = _unknown = _settle = _close = _disconnect = _restart = _crash = _ping
     _resume_from_the_future = _resume_with_wrong_password = _ping
 
     def _multi(self):

@@ -11,17 +11,20 @@ import wire
 from differential.generator import CLIENTS, SUPER
 from differential.player import Player
 from differential.records import OPERATIONS, Reader, View
+from harness import Coordinator, ZooKeeper
 from wire import Closed, Wire
 
 Difference = namedtuple("Difference", "step expected actual")
 
-#: Settings that both need: kinds of nodes that are off otherwise, nobody's nodes taken away, snapshots within a run, and
-#: a super user.
+#: Settings that both need: kinds of nodes that are off otherwise, nobody's nodes taken away, and a super user. Ours
+#: looks each half tick whether a snapshot is due: the tick is short, and the sessions are long all the same.
 SETTINGS = {
-    "tickTime": 2000, "maxClientCnxns": 0, "extendedTypesEnabled": "true",
-    "znode.container.checkIntervalMs": 3_600_000, "snapCount": 60,
+    "tickTime": 200, "minSessionTimeout": 4000, "maxSessionTimeout": 40_000, "maxClientCnxns": 0,
+    "extendedTypesEnabled": "true", "znode.container.checkIntervalMs": 3_600_000,
     "DigestAuthenticationProvider.superDigest":
         "super:" + base64.b64encode(hashlib.sha1(SUPER.encode()).digest()).decode()}
+#: What makes each take snapshots within a run: Apache ZooKeeper one about every 60 changes, ours nearly at every look.
+SNAPSHOTS = {Coordinator: {"snapSizeLimitInKb": 1}, ZooKeeper: {"snapCount": 60}}
 
 RESERVED = ["/", "/zookeeper", "/zookeeper/quota", "/zookeeper/config"]
 #: What is left of the stat of a reserved node when the nodes of a run are gone.
@@ -71,7 +74,10 @@ class Pair:
     """The server that decides what is right, and the one that is tested."""
 
     def __init__(self, testbed, expected, actual, settings=None):
-        self._servers = [testbed.new(kind, settings=SETTINGS | (settings or {})) for kind in (expected, actual)]
+        self._servers = [testbed.new(kind, settings=SETTINGS | SNAPSHOTS[kind] | (settings or {}))
+                         for kind in (expected, actual)]
+        #: Those that restarts met.
+        self.snapshots = set()
 
     def _start(self):
         """Starts both from nothing."""
@@ -100,8 +106,8 @@ class Pair:
         players = [Player(server.port, CLIENTS) for server in self._servers]
         try:
             for step in steps:
-                if step.kind == "restart":
-                    self._restart(players)
+                if step.kind in ("restart", "crash"):  # A crash is that of the tested one alone.
+                    self._restart(players, self._servers if step.kind == "restart" else self._servers[1:])
                     continue
                 expected, actual = players[0].play(step), self._see(players[1], step)
                 if expected != actual:
@@ -112,11 +118,13 @@ class Pair:
                 self._end(player)
             assert self._servers[0].is_running, "what was asked has ended the server that decides what is right"
 
-    def _restart(self, players):
-        """Ends both as a power cut would; what was answered is there again, and the sessions go on."""
-        for server, player in zip(self._servers, players):
-            server.kill9()
+    def _restart(self, players, servers):
+        """Ends servers as a power cut would; what was answered is there again, and the sessions go on."""
+        for player in players:
             player.drop()
+        for server in servers:
+            server.kill9()
+            self.snapshots.update(server.data.glob("*/snapshot.*"))
             server.start_and_wait()
 
     @staticmethod

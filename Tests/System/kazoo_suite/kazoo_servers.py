@@ -1,8 +1,8 @@
 """A pytest plugin that stands in for kazoo.testing.common, the module with which kazoo's tests start their servers.
 
 kazoo's own starts Java with the paths of Apache's archive, makes certificates with two more libraries, and takes fixed
-ports. This one starts what the system tests start: our coordinator, or Debian's Apache ZooKeeper for comparison. The
-tests of kazoo themselves stay as they are. KAZOO_SUITE_SERVER names the class of the server.
+ports. This one starts what the system tests start: our coordinator, or Debian's Apache ZooKeeper for comparison, each
+with a port for TLS besides. The tests of kazoo themselves stay as they are. KAZOO_SUITE_SERVER names the server.
 """
 
 import os
@@ -15,11 +15,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from harness import HOST, Coordinator, ZooKeeper, free_port  # noqa: E402
+from certificates import Authority  # noqa: E402
+from harness import HOST, Coordinator, SecureZooKeeper, free_port  # noqa: E402
 
-KINDS = {kind.__name__: kind for kind in (Coordinator, ZooKeeper)}
+KINDS = {"Coordinator": Coordinator, "ZooKeeper": SecureZooKeeper}
 
-#: What kazoo writes into every zoo.cfg, without the factory of TLS ports, which Debian's package lacks a library for.
+#: What kazoo writes into every zoo.cfg.
 SETTINGS = {
     "tickTime": 2000, "maxClientCnxns": 0,
     "authProvider.1": "org.apache.zookeeper.server.auth.SASLAuthenticationProvider"}
@@ -32,17 +33,22 @@ def settings(entries, properties):
 
 
 class ManagedServer:
-    """A server of a cluster; it keeps its port, and its data until it is destroyed."""
+    """A server of a cluster; it keeps its ports, and its data until it is destroyed."""
 
     def __init__(self, kind, zoo_cfg, jaas):
-        self._kind, self._zoo_cfg, self._jaas = kind, zoo_cfg, jaas
-        self.client_port = free_port()
+        self.client_port, self._secure_port = free_port(), free_port()
+        secure = {"secureClientPort": self._secure_port, "secureClientPortAddress": HOST}
+        self._kind, self._zoo_cfg, self._jaas = kind, zoo_cfg | secure, jaas
         self.working_path = Path(tempfile.mkdtemp(prefix="kazoo-"))
         self._program = None
 
     @property
     def address(self):
         return f"{HOST}:{self.client_port}"
+
+    @property
+    def secure_address(self):
+        return f"{HOST}:{self._secure_port}"
 
     @property
     def running(self):
@@ -85,7 +91,12 @@ class ZookeeperCluster:
     def __init__(self, size=1, configuration_entries=(), java_system_properties=(), jaas_config=None, **_):
         assert size == 1, "only a server that stands alone is tested: ZOOKEEPER_CLUSTER_SIZE=1"
         kind = KINDS[os.environ["KAZOO_SUITE_SERVER"]]
-        zoo_cfg = settings(configuration_entries, java_system_properties)
+        self._certificates = tempfile.TemporaryDirectory(prefix="kazoo-")
+        self._authority = Authority(self._certificates.name)
+        self._client = self._authority.issue("client")
+        zoo_cfg = settings(configuration_entries, java_system_properties) | {
+            "ssl.keyStore.location": self._authority.issue("server").pem(),
+            "ssl.trustStore.location": self._authority.trust}
         self._servers = [ManagedServer(kind, zoo_cfg, jaas_config) for _ in range(size)]
 
     def __getitem__(self, index):
@@ -112,7 +123,9 @@ class ZookeeperCluster:
         return [line for server in self for line in server.get_logs()]
 
     def get_ssl_client_configuration(self):
-        raise NotImplementedError("no TLS port: Debian's Apache ZooKeeper lacks the library for one")
+        """Key and certificate of a client, and whom it trusts, as the content of PEM files."""
+        return {"client_key": self._client.key.read_bytes(), "client_cert": self._client.certificate.read_bytes(),
+                "ca_cert": self._authority.certificate.read_bytes()}
 
 
 def stand_in():

@@ -37,7 +37,7 @@ enum CoordinatorProgram {
             logger.notice("serving clients by TLS on \(configuration.secureAddress ?? "*"):\(port)")
         }
         if let port = server.port { logger.notice("serving clients on \(configuration.clientAddress ?? "*"):\(port)") }
-        if server.port != nil, configuration.clientAddress != "127.0.0.1" {
+        if server.port != nil, !["127.0.0.1", "::1", "localhost"].contains(configuration.clientAddress) {
             logger.warning(
                 """
                 clients need not say who they are, and what they send is not encrypted: whoever reaches the port may \

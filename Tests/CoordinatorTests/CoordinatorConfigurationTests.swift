@@ -62,7 +62,33 @@ struct CoordinatorConfigurationTests {
         #expect(throws: FlagError.self) { try read("server.1=a:1:2;2181\nserver.2=b:1:2;2181\nserver.3=c:1:2;2181") }
         #expect(complaint("dataDir=/d\ndynamicConfigFile=\(directory.path)/none")?.contains("cannot be read") == true)
         #expect(complaint("dataDir=/d\nserver.1=h:1:2;x")?.contains("server.1=x is wrong") == true)
-        #expect(complaint("dataDir=/d\nclientPort=1\nserver.1=h:1:2;2")?.contains("clientPort is 1") == true)
+        for lines in ["clientPort=1\nserver.1=h:1:2;2", "server.1=h:1:2;2\nclientPort=1"] {
+            #expect(complaint("dataDir=/d\n\(lines)")?.contains("clientPort is 1") == true)
+        }
+        #expect(complaint("dataDir=/d\nclientPortAddress=10.0.0.1\nserver.1=h:1:2;10.0.0.2:2181") != nil)
+        #expect(try read("server.1=h:2888:3888;[::1]:2183").clientAddress == "::1")
+        #expect(
+            complaint(
+                """
+                dataDir=/d
+                DigestAuthenticationProvider.enabled=false
+                enforce.auth.enabled=true
+                enforce.auth.schemes=digest
+                """)?.contains("nobody could do anything") == true)
+    }
+
+    @Test("Data in a private /tmp of the service is refused")
+    func privateDirectory() throws {
+        let mounts = """
+            29 1 254:1 / / rw,relatime shared:1 - ext4 /dev/vda1 rw
+            600 29 254:1 /tmp/systemd-private-1234-zookeeper.service-abc/tmp /tmp rw shared:300 - ext4 /dev/vda1 rw
+            """
+        let refuse = { (directory: String) in
+            try DataDirectories.refusePrivate(CoordinatorConfiguration(dataDirectory: directory), mounts: mounts)
+        }
+        try refuse("/var/lib/zookeeper")
+        try refuse("/tmpfiles")
+        #expect(throws: LogError.self) { try refuse("/tmp/zookeeper") }
     }
 
     @Test("Keys of snapshots, of a slow disk, of the digests and of the largest frame")

@@ -132,6 +132,13 @@ struct RecoveryTests {
         #expect(try files.recover().lastZxid == 3)
     }
 
+    @Test("A log that goes missing soon after the first start is missed as well")
+    func lostFirstLog() throws {
+        _ = try files.recover()
+        for path in files.segments { SystemFiles().remove(path) }
+        #expect(throws: LogError.self) { try files.recover() }
+    }
+
     @Test("A segment that is missing is missed, even if those behind it hold nothing")
     func missingSegment() throws {
         let (first, _) = try files.segment(creates(1...3), first: 1)

@@ -1,6 +1,7 @@
 """How a coordinator takes the data of an Apache ZooKeeper over, and the commands for people."""
 
 import json
+import os
 import subprocess
 
 import pytest
@@ -65,8 +66,12 @@ def test_import(testbed, connect, snap_count):
         identity = session.session, session.password
         source.kill9()
     target = testbed.new(Coordinator, settings={"maxSessionTimeout": 60_000})
+    owner = 12345 if os.geteuid() == 0 else os.geteuid()
+    os.chown(target.data, owner, -1)
     said = tool(target, "import", f"--from={source.data}").stdout
     assert f"imported {len(before)} nodes" in said
+    # What root imports is the service's.
+    assert {path.stat().st_uid for path in target.data.rglob("*")} == {owner}
     assert "whole: " in tool(target, "verify").stdout
     target.start_and_wait()
     assert tree(connect(target)) == before

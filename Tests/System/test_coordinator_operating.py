@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import socket
 import subprocess
 import urllib.request
@@ -137,7 +138,7 @@ def test_administrator(pages):
     assert json.loads(get(f"{pages[0]}/commands/stat"))["server_stats"]["server_state"] == "standalone"
     assert json.loads(get(f"{pages[0]}/commands/conf"))["tick_time"] > 0
     assert json.loads(get(f"{pages[0]}/commands/nothing"))["error"]
-    assert json.loads(get(f"{pages[0]}/commands/lsnp"))["zxid"] == "ffffffffffffffff"
+    assert json.loads(get(f"{pages[0]}/commands/lsnp"))["zxid"] == "0"
 
 
 def test_metrics(pages):
@@ -180,11 +181,12 @@ def test_figures_of_what_went_wrong(testbed):
     assert figures()["zk_last_client_response_size"] == "-1"
     with Wire(server.port) as raw:
         raw.create("/node")
+        assert raw.create("/none/there").error == -101
         assert raw.call(100, wire.number(0) + wire.text("unknown") + wire.buffer(b"x"), xid=-4).error == -115
     found = figures()
     assert found["zk_auth_failed_count"] == "1"
-    # A session and a node; the authentication changed nothing.
-    assert (found["zk_cnt_updatelatency"], found["zk_cnt_readlatency"]) == ("2", "1")
+    # A session, a node, and one that could not be made; the authentication changed nothing.
+    assert (found["zk_cnt_updatelatency"], found["zk_cnt_readlatency"]) == ("3", "1")
     assert int(found["zk_cnt_fsynctime"]) >= 1
     assert int(found["zk_fsync_threshold_exceed_count"]) > 0
     assert int(found["zk_max_client_response_size"]) >= int(found["zk_min_client_response_size"]) > 0
@@ -211,3 +213,29 @@ def test_all_addresses_of_both_families(testbed):
             raw.sendall(b"cons")
             answer = b"".join(iter(lambda: raw.recv(1 << 16), b"")).decode()
         assert known in answer, answer
+
+
+# Has a system without IPv6 say so.
+NO_IPV6 = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <sys/socket.h>
+int socket(int family, int type, int protocol) {
+    if (family == AF_INET6) { errno = EAFNOSUPPORT; return -1; }
+    return ((int (*)(int, int, int)) dlsym(RTLD_NEXT, "socket"))(family, type, protocol);
+}
+"""
+
+
+def test_system_without_ipv6(testbed, tmp_path):
+    """Where there is no IPv6 the server listens on all addresses of IPv4."""
+    if not shutil.which("cc"):
+        pytest.skip("needs a C compiler")
+    library = tmp_path / "no-ipv6.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, "-xc", "-"], input=NO_IPV6.encode(), check=True, timeout=60)
+    server = testbed.new(Coordinator, settings={"clientPortAddress": None})
+    server.environment = server.environment | {"LD_PRELOAD": str(library)}
+    server.start_and_wait()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("::1", server.port), 10)

@@ -25,7 +25,7 @@ extension CoordinatorCore {
         case .getAllChildrenNumber:
             readable(xid, path, client) { core, node in
                 // Without its slash ZooKeeper counts the root as well.
-                let count = Int32(clamping: core.tree.descendants(of: node) + (path.isEmpty ? 1 : 0))
+                let count = Int32(clamping: core.tree.descendants(of: node) + (text.isEmpty ? 1 : 0))
                 core.reply(client, xid) { $0.int(count) }
             }
         case .exists: exists(xid, path, isWatched: try reader.bool(), client)

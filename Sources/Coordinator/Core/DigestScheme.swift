@@ -12,6 +12,8 @@ enum DigestScheme {
         case sha512 = "SHA-512"
         case sha3of256 = "SHA3-256"
         case sha3of512 = "SHA3-512"
+
+        init?(named name: String) { self.init(rawValue: name == "SHA-1" ? "SHA1" : name) }
     }
 
     /// `user:base64(hash(user:password))` of `user:password`; nil where the system's policy forbids the algorithm.

@@ -110,12 +110,15 @@ final class DurableLog {
         syncTime.add(time.inSeconds * 1000)
         guard time > settings.slowSync else { return }
         slowSyncs += 1
+        let isAlone = settings.logDirectory != settings.snapshotDirectory
         logger.warning(
             """
             writing \(bytes) bytes to the log and waiting for the disk took \(time.inMilliseconds) ms: clients wait as long \
-            for their writes; give \(settings.logDirectory) a disk of its own (dataLogDir)
+            for their writes\(isAlone ? "" : "; a disk of its own for the log helps (dataLogDir)")
             """)
     }
+
+    func resetStatistics() { (slowSyncs, syncTime) = (0, Latency()) }
 
     private func finished(_ target: UInt64, room: Int, hasPrepared: Bool) {
         synced = target

@@ -24,6 +24,12 @@ enum Recovery {
         // Not before: a log without any segment is one that was lost.
         for path in empty where WriteAheadLog.firstZxid(of: path) != core.lastZxid + 1 { settings.files.remove(path) }
         settings.files.remove("\(settings.logDirectory)/\(initializeName)")
+        // From now on a log that is not there is missed. Without room for it the log alone does.
+        if Snapshot.files(in: settings.snapshotDirectory, settings.files).isEmpty {
+            do { try Snapshot(core).write(to: settings.snapshotDirectory, settings.files) } catch {
+                Logger(label: "coordinator").warning("no snapshot: \(error)")
+            }
+        }
         return log
     }
 

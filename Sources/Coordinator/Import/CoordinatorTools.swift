@@ -14,7 +14,8 @@ public struct CoordinatorTools {
     }
 
     private func settings() throws -> DiskSettings {
-        let directories = try CoordinatorServer.directories(of: configuration)
+        let directories = try DataDirectories.of(configuration)
+        DataDirectories.handOver(configuration)
         return configuration.disk(log: directories.log, snapshots: directories.snapshots)
     }
 
@@ -22,7 +23,10 @@ public struct CoordinatorTools {
     public func importZooKeeper(from directory: String, log: String?) throws {
         let settings = try settings()
         let lock = try DirectoryLock(settings.snapshotDirectory, purpose: "coordinator")
-        defer { withExtendedLifetime(lock) {} }
+        defer {
+            withExtendedLifetime(lock) {}
+            DataDirectories.handOver(configuration)
+        }
         guard Snapshot.files(in: settings.snapshotDirectory).isEmpty,
             WriteAheadLog.segments(in: settings.logDirectory).isEmpty
         else {

@@ -71,17 +71,17 @@ final class Administration: HTTPService {
 
 /// The commands of the administrator's server; most go by a short name too, that of the four-letter word.
 enum AdministratorCommand: String, CaseIterable {
-    case configuration, connections, dirs, dump, environment, hash, leader, monitor, ruok, stats, watches
+    case configuration, connections, dirs, dump, environment, hash, leader, monitor, observers, ruok, stats, watches
+    case zabstate
     case connectionStatReset = "connection_stat_reset"
-    case observers, zabstate
     case isReadOnly = "is_read_only"
     case lastSnapshot = "last_snapshot"
     case observerConnectionStatReset = "observer_connection_stat_reset"
+    case serverStats = "server_stats"
+    case statReset = "stat_reset"
     case systemProperties = "system_properties"
     case traceMask = "get_trace_mask"
     case votingView = "voting_view"
-    case serverStats = "server_stats"
-    case statReset = "stat_reset"
     case watchSummary = "watch_summary"
     case watchesByPath = "watches_by_path"
 
@@ -89,9 +89,8 @@ enum AdministratorCommand: String, CaseIterable {
         "conf": .configuration, "config": .configuration, "cons": .connections, "crst": .connectionStatReset,
         "env": .environment, "envi": .environment, "gtmk": .traceMask, "isro": .isReadOnly, "lead": .leader,
         "lsnp": .lastSnapshot, "mntr": .monitor, "obsr": .observers, "orst": .observerConnectionStatReset,
-        "sysp": .systemProperties,
-        "srst": .statReset, "srvr": .serverStats, "stat": .stats, "wchc": .watches, "wchp": .watchesByPath,
-        "wchs": .watchSummary,
+        "srst": .statReset, "srvr": .serverStats, "stat": .stats, "sysp": .systemProperties, "wchc": .watches,
+        "wchp": .watchesByPath, "wchs": .watchSummary,
     ]
 
     init?(named name: String) {
@@ -117,23 +116,14 @@ enum AdministratorCommand: String, CaseIterable {
                 .init("datadir_size", .integer(Int64(sizes.data))), .init("logdir_size", .integer(Int64(sizes.log))),
             ]
         case .dump: return Self.dump(shell)
-        case .hash: return [.init("digests", .array([]))]
-        case .leader: return [.init("is_leader", .bool(true)), .init("leader_id", .integer(-1))]
-        // One server has no observers, and there are no properties of a Java machine.
-        case .ruok, .observerConnectionStatReset, .systemProperties: return []
-        case .observers: return [.init("synced_observers", .integer(0)), .init("observers", .array([]))]
-        case .zabstate: return [.init("voting", .bool(false)), .init("zabstate", .string(""))]
-        case .votingView: return [.init("current_config", .object([]))]
-        case .traceMask: return [.init("tracemask", .integer(306))]
         case .lastSnapshot:
             let last = shell.lastSnapshot
             return [
                 .init("zxid", .string(CoordinatorShell.hex(last?.zxid ?? -1))),
                 .init("timestamp", .integer(last?.seconds ?? -1)),
             ]
-        case .isReadOnly: return [.init("read_only", .bool(false))]
         case .statReset:
-            shell.statistics.reset()
+            shell.resetStatistics()
             return []
         case .connectionStatReset:
             shell.resetConnectionStatistics()
@@ -147,6 +137,21 @@ enum AdministratorCommand: String, CaseIterable {
                 .init("num_paths", .integer(Int64(shell.core.watches.pathCount))),
                 .init("num_total_watches", .integer(Int64(shell.core.watches.count))),
             ]
+        default: return constant
+        }
+    }
+
+    /// What a server that stands alone, and is no Java program, always answers.
+    private var constant: [JSON.Member] {
+        switch self {
+        case .hash: [.init("digests", .array([]))]
+        case .isReadOnly: [.init("read_only", .bool(false))]
+        case .leader: [.init("is_leader", .bool(true)), .init("leader_id", .integer(-1))]
+        case .observers: [.init("synced_observers", .integer(0)), .init("observers", .array([]))]
+        case .traceMask: [.init("tracemask", .integer(306))]
+        case .votingView: [.init("current_config", .object([]))]
+        case .zabstate: [.init("voting", .bool(false)), .init("zabstate", .string(""))]
+        default: []
         }
     }
 

@@ -12,7 +12,7 @@ final class ClientConnection {
         let frame: [UInt8]
         let receivedAt: Timestamp
         let isReply: Bool
-        /// Whether it answers a request that changed something.
+        /// Whether it answers a request for a change.
         let isUpdate: Bool
         /// Ends the connection when everything before it is sent.
         let closes: Bool
@@ -139,16 +139,28 @@ extension ClientConnection {
         channel.eventLoop.scheduleTask(in: time) { [channel] in channel.close(promise: nil) }
     }
 
-    /// Takes note of a request for what operators see of this connection.
-    func note(request frame: [UInt8]) {
+    /// Takes note of a request, and of what it is, for what operators see of this connection.
+    func note(request frame: [UInt8]) -> OperationCode? {
         var reader = JuteReader(frame)
-        guard let xid = try? reader.int(), let code = try? reader.int() else { return }  // Refused elsewhere.
+        guard let xid = try? reader.int(), let code = try? reader.int() else { return nil }  // Refused elsewhere.
+        let operation = OperationCode(rawValue: code)
         lastXid = xid
-        lastOperation = OperationCode(rawValue: code)?.shortName ?? "UNKN"
+        lastOperation = operation?.shortName ?? "UNKN"
+        return operation
     }
 }
 
 extension OperationCode {
+    /// Whether a request asks for a change.
+    var isUpdate: Bool {
+        switch self {
+        case .create, .create2, .createContainer, .createTTL, .delete, .setData, .setACL, .check, .multi, .reconfig,
+            .closeSession:
+            true
+        default: false
+        }
+    }
+
     /// The four letters that ZooKeeper's `cons` has for an operation.
     var shortName: String {
         switch self {

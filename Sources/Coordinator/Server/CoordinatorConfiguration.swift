@@ -49,6 +49,8 @@ public struct CoordinatorConfiguration: Sendable {
     private var segmentKibibytes = 64 << 10
     private var retainedSnapshots = 3
     private var servers: [String] = []
+    /// Where the clients of the one server come to, by its line: that, the address if there is one, and the port.
+    private var place: (line: String, address: String?, port: Int)?
     private var adminIsEnabled: Bool?
     private var metricsProvider = ""
     private var security = SecurityConfiguration()
@@ -83,6 +85,7 @@ public struct CoordinatorConfiguration: Sendable {
                 "\(path): \(servers.joined(separator: ", ")) describe an ensemble, which this version cannot be part "
                     + "of: leave one server, or use Apache ZooKeeper for the ensemble")
         }
+        try settlePlace()
         guard core.minimumSessionTimeout <= core.maximumSessionTimeout else {
             throw FlagError(
                 "\(path): minSessionTimeout (\(core.minimumSessionTimeout) ms) is above maxSessionTimeout "
@@ -153,7 +156,7 @@ public struct CoordinatorConfiguration: Sendable {
         case "requireClientAuthScheme", "jaasLoginRenew": break
         case "DigestAuthenticationProvider.enabled": decisions.access.hasDigest = try setting.bool()
         case "DigestAuthenticationProvider.digestAlg":
-            guard let algorithm = DigestScheme.Algorithm(rawValue: setting.value) else {
+            guard let algorithm = DigestScheme.Algorithm(named: setting.value) else {
                 throw FlagError(
                     "\(setting.path): \(setting.key)=\(setting.value) is wrong: expected one of "
                         + DigestScheme.Algorithm.allCases.map(\.rawValue).joined(separator: ", "))
@@ -175,6 +178,10 @@ public struct CoordinatorConfiguration: Sendable {
         }
         for scheme in decisions.requiredSchemes.sorted() {
             switch scheme {
+            case "digest" where !decisions.access.hasDigest:
+                throw FlagError(
+                    "\(path): enforce.auth.schemes=digest asks for what DigestAuthenticationProvider.enabled=false "
+                        + "forbids: nobody could do anything")
             case "digest": break
             case "sasl" where decisions.saslPasswords == nil:
                 throw FlagError(
@@ -244,14 +251,25 @@ public struct CoordinatorConfiguration: Sendable {
         let place = parts[1].split(separator: ":", omittingEmptySubsequences: false)
         let port = try ConfigurationValue(key: setting.key, value: String(place.last ?? ""), path: setting.path)
             .number(0...65535)
-        guard !namesClientPort || clientPort == port else {
+        let address = place.dropLast().joined(separator: ":").filter { !"[]".contains($0) }
+        self.place = ("\(setting.path): \(setting.key)", address.isEmpty ? nil : address, port)
+    }
+
+    /// The same must not be said in two ways.
+    private mutating func settlePlace() throws(FlagError) {
+        guard let place else { return }
+        guard !namesClientPort || clientPort == place.port else {
             throw FlagError(
-                "\(setting.path): clientPort is \(clientPort), but \(setting.key) has port \(port) for clients: leave "
-                    + "one of them out")
+                "\(place.line) has port \(place.port) for clients, but clientPort is \(clientPort): leave one of them out"
+            )
         }
-        clientPort = port
-        namesClientPort = true
-        if place.count > 1 { clientAddress = place.dropLast().joined(separator: ":") }
+        if let address = place.address, let other = clientAddress, address != other {
+            throw FlagError(
+                "\(place.line) has address \(address) for clients, but clientPortAddress is \(other): leave one of them "
+                    + "out")
+        }
+        (clientPort, namesClientPort) = (place.port, true)
+        clientAddress = clientAddress ?? place.address
     }
 
     /// What an ensemble's servers agree on is in a file of its own.

@@ -49,8 +49,9 @@ public final class CoordinatorServer: Sendable {
         _ configuration: CoordinatorConfiguration, group: any EventLoopGroup
     ) async throws -> CoordinatorServer {
         let logger = Logger(label: "coordinator")
-        try refuseForeign(configuration)
-        let directories = try directories(of: configuration)
+        try DataDirectories.refusePrivate(configuration)
+        try DataDirectories.refuseForeign(configuration)
+        let directories = try DataDirectories.of(configuration)
         let locks = try Set([directories.log, directories.snapshots]).map { directory in
             try DirectoryLock(directory, purpose: "coordinator")
         }
@@ -116,27 +117,28 @@ public final class CoordinatorServer: Sendable {
     private static func listen(
         _ address: String?, _ port: Int, _ listener: NIOLoopBound<ClientListener>, isSecure: Bool
     ) async throws -> any Channel {
-        let bootstrap = ServerBootstrap(group: listener.eventLoop)
+        do {
+            if let address { return try await bootstrap(listener, isSecure).bind(host: address, port: port).get() }
+            do {
+                let isOnlyIPv6 = ChannelOptions.Types.SocketOption(level: .ipv6, name: .ipv6_v6only)
+                return try await bootstrap(listener, isSecure).serverChannelOption(isOnlyIPv6, value: 0)
+                    .bind(host: "::", port: port).get()
+            } catch let error as IOError where [EAFNOSUPPORT, EADDRNOTAVAIL].contains(error.errnoCode) {
+                return try await bootstrap(listener, isSecure).bind(host: "0.0.0.0", port: port).get()
+            }
+        } catch {
+            throw LogError(description: "cannot listen on \(address ?? "*"):\(port): \(error)")
+        }
+    }
+
+    private static func bootstrap(_ listener: NIOLoopBound<ClientListener>, _ isSecure: Bool) -> ServerBootstrap {
+        ServerBootstrap(group: listener.eventLoop)
             .serverChannelOption(.backlog, value: 1024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try listener.value.welcome(channel, isSecure: isSecure)
-                }
+                channel.eventLoop.makeCompletedFuture { try listener.value.welcome(channel, isSecure: isSecure) }
             }
-        let any = "0.0.0.0"
-        do {
-            guard address == nil else { return try await bootstrap.bind(host: address ?? any, port: port).get() }
-            do {
-                let isAlone = ChannelOptions.Types.SocketOption(level: .ipv6, name: .ipv6_v6only)
-                return try await bootstrap.serverChannelOption(isAlone, value: 0).bind(host: "::", port: port).get()
-            } catch let error as IOError where [EAFNOSUPPORT, EADDRNOTAVAIL].contains(error.errnoCode) {
-                return try await bootstrap.bind(host: any, port: port).get()
-            }
-        } catch {
-            throw LogError(description: "cannot listen on \(address ?? any):\(port): \(error)")
-        }
     }
 
     /// Closes the port and the connections; sessions go on with the next start.
@@ -155,32 +157,5 @@ public final class CoordinatorServer: Sendable {
         // Safe: the starting task gives it up before the event loop takes it.
         let log: WriteAheadLog
         init(_ log: WriteAheadLog) { self.log = log }
-    }
-
-    /// The data of another program must not look like an empty directory.
-    private static func refuseForeign(_ configuration: CoordinatorConfiguration) throws {
-        guard Snapshot.files(in: "\(configuration.dataDirectory)/coordinator").isEmpty,
-            WriteAheadLog.segments(in: "\(configuration.logDirectory)/coordinator").isEmpty
-        else { return }
-        for directory in Set([configuration.dataDirectory, configuration.logDirectory]) {
-            let names = SmallFile.names(in: "\(directory)/version-2")
-            guard names.contains(where: { $0.hasPrefix("log.") || $0.hasPrefix("snapshot.") }) else { continue }
-            let isApart = configuration.logDirectory != configuration.dataDirectory
-            throw LogError(
-                description: "\(directory)/version-2 holds the data of an Apache ZooKeeper: take it over with "
-                    + "`mesos-coordinator import --config=ZOO.CFG --from=\(configuration.dataDirectory)"
-                    + (isApart ? " --from_log=\(configuration.logDirectory)" : "")
-                    + "`, or move it away to start empty")
-        }
-    }
-
-    static func directories(
-        of configuration: CoordinatorConfiguration
-    ) throws -> (log: String, snapshots: String) {
-        let log = "\(configuration.logDirectory)/coordinator"
-        let snapshots = "\(configuration.dataDirectory)/coordinator"
-        try SmallFile.makeDirectory(log, mode: 0o700)
-        try SmallFile.makeDirectory(snapshots, mode: 0o700)
-        return (log, snapshots)
     }
 }

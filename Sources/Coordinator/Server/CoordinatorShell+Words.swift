@@ -33,7 +33,7 @@ extension CoordinatorShell {
             resetConnectionStatistics()
             return "Connection stats reset.\n"
         case .srst:
-            statistics.reset()
+            resetStatistics()
             return "Server stats reset.\n"
         case .dirs: return "datadir_size: \(sizes.data)\nlogdir_size: \(sizes.log)\n"
         case .dump: return dump

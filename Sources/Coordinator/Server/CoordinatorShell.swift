@@ -105,8 +105,8 @@ final class CoordinatorShell {
         statistics.received += 1
         connection.received += 1
         guard isFirst else {
-            connection.note(request: frame)
-            return handle(.request(id, frame))
+            let operation = connection.note(request: frame)
+            return handle(.request(id, frame), isUpdate: operation?.isUpdate ?? false)
         }
         var reader = JuteReader(frame)
         guard let request = try? ConnectRequest(from: &reader) else {  // No client of the protocol: nothing to tell it.
@@ -115,7 +115,9 @@ final class CoordinatorShell {
         connection.lastOperation = "SESS"
         let password = (0..<16).map { _ in UInt8.random(in: .min ... .max, using: &randomness) }
         let address = Identity(scheme: "ip", id: connection.address)
-        handle(.connect(id, request, password: password, identities: identities.union([address])))
+        handle(
+            .connect(id, request, password: password, identities: identities.union([address])),
+            isUpdate: request.sessionID == 0)
     }
 
     func disconnected(_ id: ConnectionID) {
@@ -126,20 +128,23 @@ final class CoordinatorShell {
         handle(.disconnected(id))
     }
 
+    func resetStatistics() {
+        statistics.reset()
+        log.resetStatistics()
+    }
+
     func resetConnectionStatistics() {
         for connection in connections.values { connection.resetStatistics() }
     }
 
-    private func handle(_ event: CoordinatorEvent) {
+    /// `isUpdate` says whether the event asks for a change, even if none comes of it.
+    private func handle(_ event: CoordinatorEvent, isUpdate: Bool = false) {
         let isFull = log.admission == .full
         if isFull != core.isDiskFull { _ = core.handle(.diskFull(isFull), at: clock.now) }
         let now = clock.now
-        var isUpdate = false
         for effect in core.handle(event, at: now) {
             switch effect {
-            case .append(let entry):
-                log.append(entry)
-                isUpdate = true
+            case .append(let entry): log.append(entry)
             case .send(let id, let frame): queue(id, frame, now, isReply: true, isUpdate: isUpdate)
             case .notify(let ids, let frame): notify(ids, frame, now)
             case .close(let id): queue(id, [], now, isReply: false, closes: true)

@@ -47,13 +47,15 @@ enum DockerCheck {
                 .warning(
                     name, "Docker's cgroup driver is \(docker.controlGroupDriver)",
                     why: "Docker and systemd both change the same cgroups",
-                    mend: setting(#"{"exec-opts": ["native.cgroupdriver=systemd"]}"#)))
+                    mend: setting(
+                        #"."exec-opts" = [."exec-opts"[]? | select(startswith("native.cgroupdriver=") | not)]"#
+                            + #" + ["native.cgroupdriver=systemd"]"#)))
         }
         if docker.storageDriver == "vfs" {
             findings.append(
                 .warning(
                     name, "Docker's storage driver is vfs", why: "each container gets a whole copy of its image",
-                    mend: setting(#"{"storage-driver": "overlay2"}"#)))
+                    mend: setting(#"."storage-driver" = "overlay2""#)))
         }
         guard findings.isEmpty else { return findings }
         return [
@@ -64,10 +66,12 @@ enum DockerCheck {
         ]
     }
 
-    /// The command that adds to Docker's settings and leaves those that are there as they are.
-    private static func setting(_ addition: String) -> String {
-        "apt install jq && mkdir -p /etc/docker && cd /etc/docker && { cat daemon.json 2> /dev/null || echo '{}'; } "
-            + "| jq '. + \(addition)' > daemon.json.new && mv daemon.json.new daemon.json && systemctl restart docker"
+    /// The command that changes one of Docker's settings, by an expression of jq, and leaves the others as they are.
+    private static func setting(_ change: String) -> String {
+        let file = "/etc/docker/daemon.json"
+        return
+            "apt-get install -y jq && mkdir -p /etc/docker && { cat \(file) 2> /dev/null || echo '{}'; } | jq '\(change)' "
+            + "> \(file).new && mv \(file).new \(file) && systemctl restart docker"
     }
 
     private static func overlay(_ facts: MachineFacts) -> [Finding] {

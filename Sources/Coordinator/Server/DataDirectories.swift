@@ -56,15 +56,23 @@ enum DataDirectories {
         return (log, snapshots)
     }
 
-    /// Leaves what root has made for a service to the owner of the directory that it is in.
+    /// Leaves what root has made for a service to the owner of the directory that it is in. That owner may have put links
+    /// there meanwhile: none is followed, and nothing that has another name elsewhere is given away.
     static func handOver(_ configuration: CoordinatorConfiguration) {
         guard geteuid() == 0 else { return }
         for parent in Set([configuration.dataDirectory, configuration.logDirectory]) {
             var owner = stat()
             guard stat(parent, &owner) == 0, owner.st_uid != 0 else { continue }
-            let directory = "\(parent)/coordinator"
-            for path in [directory] + SmallFile.names(in: directory).map({ "\(directory)/\($0)" }) {
-                lchown(path, owner.st_uid, owner.st_gid)
+            let directory = open("\(parent)/coordinator", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+            guard directory >= 0 else { continue }
+            defer { close(directory) }
+            fchown(directory, owner.st_uid, owner.st_gid)
+            for name in SmallFile.names(in: "/proc/self/fd/\(directory)") {
+                var file = stat()
+                guard fstatat(directory, name, &file, AT_SYMLINK_NOFOLLOW) == 0, file.st_mode & S_IFMT == S_IFREG,
+                    file.st_nlink == 1
+                else { continue }
+                fchownat(directory, name, owner.st_uid, owner.st_gid, AT_SYMLINK_NOFOLLOW)
             }
         }
     }

@@ -274,7 +274,9 @@ def test_master_falls_silent(testbed):
     """A master that hangs loses its office; Marathon goes on with the next one at once, not when the silence is noticed."""
     coordinator = testbed.start(Coordinator)
     flags = ["--zk_session_timeout=2secs"]
-    first, second = (testbed.start(Master, coordinator, flags=flags) for _ in range(2))
+    first = testbed.start(Master, coordinator, flags=flags)
+    wait_for(lambda: "elected as the leading master" in first.text(), what="the first master leads")
+    second = testbed.start(Master, coordinator, flags=flags)
     marathon = testbed.start(Marathon, coordinator)
     wait_for_subscription(RestAPI(marathon.port), first.port)
     first.process.send_signal(signal.SIGSTOP)

@@ -346,13 +346,26 @@ def test_doctor_mends(story):
     for [finding] in found.values():
         story.run(finding["mend"])
     story.wait_until_whole()
-    report = doctor(story)
-    assert report["error"] == 0
-    assert not [finding for finding in report["findings"] if any(what in finding["what"] for what in found)]
+    wait_until_healthy(story)
+    left = [finding for finding in doctor(story)["findings"] if any(what in finding["what"] for what in found)]
+    assert not left, left
 
 
 def doctor(story):
     return json.loads(story.run("mesos doctor --json || true"))
+
+
+def wait_until_healthy(story, timeout=60):
+    """Waits until the doctor finds no error; names what it found last otherwise."""
+    errors = []
+
+    def healthy():
+        errors[:] = [finding for finding in doctor(story)["findings"] if finding["severity"] == "error"]
+        return not errors
+    try:
+        wait_for(healthy, timeout, "the doctor finds no error")
+    except AssertionError as error:
+        raise AssertionError(f"{error}: {errors}") from None
 
 
 @pytest.mark.parametrize("service", SERVICES)

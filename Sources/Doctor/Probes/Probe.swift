@@ -3,8 +3,8 @@ import Synchronization
 
 /// Looks that may block for ever (a dead file server, a resolver, a hanging program), each with a deadline.
 enum Probe {
-    /// How long one look may take.
-    static let deadline = Duration.seconds(2)
+    /// How long one look may take: long enough for a busy machine, as what does not answer is reported as broken.
+    static let deadline = Duration.seconds(5)
 
     /// Does blocking work on a thread of its own. When it is not done in time, the thread is left behind: it ends with
     /// the program.

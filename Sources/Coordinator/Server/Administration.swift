@@ -74,6 +74,7 @@ enum AdministratorCommand: String, CaseIterable {
     case configuration, connections, dirs, dump, environment, hash, leader, monitor, observers, ruok, stats, watches
     case zabstate
     case connectionStatReset = "connection_stat_reset"
+    case initialConfiguration = "initial_configuration"
     case isReadOnly = "is_read_only"
     case lastSnapshot = "last_snapshot"
     case observerConnectionStatReset = "observer_connection_stat_reset"
@@ -87,7 +88,8 @@ enum AdministratorCommand: String, CaseIterable {
 
     private static let shortNames: [String: AdministratorCommand] = [
         "conf": .configuration, "config": .configuration, "cons": .connections, "crst": .connectionStatReset,
-        "env": .environment, "envi": .environment, "gtmk": .traceMask, "isro": .isReadOnly, "lead": .leader,
+        "env": .environment, "envi": .environment, "gtmk": .traceMask,
+        "icfg": .initialConfiguration, "isro": .isReadOnly, "lead": .leader,
         "lsnp": .lastSnapshot, "mntr": .monitor, "obsr": .observers, "orst": .observerConnectionStatReset,
         "srst": .statReset, "srvr": .serverStats, "stat": .stats, "sysp": .systemProperties, "wchc": .watches,
         "wchp": .watchesByPath, "wchs": .watchSummary,
@@ -101,6 +103,8 @@ enum AdministratorCommand: String, CaseIterable {
     func answer(_ shell: CoordinatorShell) -> [JSON.Member] {
         switch self {
         case .configuration: return Self.members(shell.settings)
+        case .initialConfiguration:
+            return [.init("initial_configuration", .string(shell.configuration.initialText))]
         case .environment: return Self.members(shell.environment)
         case .monitor: return Self.members(shell.figures + shell.latencyFigures)
         case .connections:

@@ -36,6 +36,8 @@ public struct CoordinatorConfiguration: Sendable {
     public var serverID: UInt8 = 0
     /// Keys that this server does not know: they are named in a warning.
     public private(set) var unknownKeys: [String] = []
+    /// The text that was read, without what is secret in it.
+    private(set) var initialText = ""
     /// Where the administrator's HTTP server listens; it does not when the port is nil.
     public var adminAddress = "127.0.0.1"
     public var adminPort: Int?
@@ -66,6 +68,7 @@ public struct CoordinatorConfiguration: Sendable {
     /// Reads zoo.cfg text; `path` names it in errors. Reads `myid` from the data directory.
     public init(parsing text: String, path: String) throws(FlagError) {
         self.init(dataDirectory: "")
+        initialText = InitialConfiguration.shown(text)
         var logDirectory: String?
         for line in text.split(whereSeparator: \.isNewline).map({ SmallFile.trimmed(String($0)) })
         where !line.isEmpty && !line.hasPrefix("#") {

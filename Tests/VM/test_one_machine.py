@@ -368,15 +368,29 @@ def wait_until_healthy(story, timeout=60):
         raise AssertionError(f"{error}: {errors}") from None
 
 
+def wait_until_restarted(story, service, pid):
+    wait_for(lambda: story.pid(service) not in (0, pid), 90, f"{service} is started again")
+    wait_for(lambda: story.run(f"systemctl is-active {service} || true").strip() == "active", 120, f"{service} serves")
+
+
 @pytest.mark.parametrize("service", SERVICES)
 def test_kill(story, service):
     """A service that is killed is started again by systemd, and its tasks have run on."""
     before = story.before()
     pid = story.pid(service)
     story.run(f"kill -9 {pid}")
-    wait_for(lambda: story.pid(service) not in (0, pid), 60, f"{service} is started again")
-    wait_for(lambda: story.run(f"systemctl is-active {service} || true").strip() == "active", 120, f"{service} serves")
+    wait_until_restarted(story, service, pid)
     story.check_untouched(before, f"a kill of {service}")
+
+
+def test_watchdog(story):
+    """A service that hangs is ended and started again by systemd."""
+    before = story.before()
+    pid = story.pid("marathon")
+    story.run(f"kill -STOP {pid}")
+    wait_until_restarted(story, "marathon", pid)
+    assert "Watchdog timeout" in story.run("journalctl --unit marathon --no-pager --lines 50")
+    story.check_untouched(before, "a watchdog's restart of marathon")
 
 
 def test_kill_keeper(story):

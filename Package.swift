@@ -95,8 +95,9 @@ let package = Package(
             dependencies: [
                 "Coordinator", "Master", "Agent", "Marathon", "Doctor", "Containerizer", "ProcessContainerizer",
                 "DockerContainerizer",
-                "NativeContainerizer", "ServiceKit", "HTTPKit", "JSONText", "ZooKeeperClient", "CLinux", logging,
-                nioCore, nioPosix, nioHTTP1,
+                "NativeContainerizer", "ServiceKit", "HTTPKit", "JSONText", "ZooKeeperClient", "TransportSecurity",
+                "CLinux",
+                logging, nioCore, nioPosix, nioHTTP1,
             ],
             swiftSettings: strict),
         test("ProgramsTests", ["Programs", "ServiceKit", nioCore, nioPosix]),

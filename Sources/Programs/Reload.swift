@@ -1,6 +1,7 @@
 import Coordinator
 import Logging
 import ServiceKit
+import TransportSecurity
 
 /// What a service does when it is asked to read its configuration again (SIGHUP, `systemctl reload`): the level of its log
 /// changes at once, and what else has changed is named, as it has to wait for the next start. A configuration that is
@@ -29,11 +30,15 @@ struct Reload: Sendable {
     ) throws {
         let read = { @Sendable in try ServiceRun.read(service, arguments, ServiceRun.startEnvironment).flags }
         let first = try read()
+        // What systemd hands over stays as it was at the start.
+        let handedOver = service.common.isEmpty ? nil : ServiceRun.handedOver
+        let stamp = handedOver.flatMap(FileStamp.init)
         self.init(unit: unit) {
             let flags = try read()
             try check(flags)
+            let changed = handedOver.flatMap { FileStamp($0) == stamp ? nil : [$0] } ?? []
             return Findings(
-                changes: flags.names(differingFrom: first).filter { $0 != "logging_level" },
+                changes: flags.names(differingFrom: first).filter { $0 != "logging_level" } + changed,
                 level: level(flags.text("logging_level")))
         }
     }

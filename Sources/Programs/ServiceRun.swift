@@ -63,15 +63,23 @@ enum ServiceRun {
         return (flags, variables)
     }
 
+    private static var addressFile: String { "\(etc)/mesos/zk" }
+
     /// A file of the configuration. A service that is not root gets /etc/mesos/zk, which may hold a password, from
     /// systemd (LoadCredential=).
     static func readConfiguration(_ path: String) -> String? {
-        if path == "\(etc)/mesos/zk", let credentials = environment["CREDENTIALS_DIRECTORY"],
-            let content = SmallFile.read("\(credentials)/zk"), !SmallFile.trimmed(content).isEmpty
-        {
-            return content
-        }
+        if path == addressFile, let content = credential { return content }
         return SmallFile.read(path)
+    }
+
+    /// The file that systemd has given this service a copy of; nil without one.
+    static var handedOver: String? { credential == nil ? nil : addressFile }
+
+    private static var credential: String? {
+        guard let credentials = environment["CREDENTIALS_DIRECTORY"],
+            let content = SmallFile.read("\(credentials)/zk"), !SmallFile.trimmed(content).isEmpty
+        else { return nil }
+        return content
     }
 
     /// Each client is a file descriptor: as many as the machine's administrator allows, not as many as programs get that
@@ -89,7 +97,7 @@ enum ServiceRun {
 
     /// The zk:// URL of `/etc/mesos/zk`, which the services use when they are not told otherwise.
     private static func commonZooKeeper() throws -> String? {
-        let path = "\(etc)/mesos/zk"
+        let path = addressFile
         guard let content = readConfiguration(path) else {
             // Without it a master would lead alone: one that cannot be read must not be taken for none.
             guard access(path, F_OK) != 0 else { throw FlagError("\(path): cannot be read by this program's user") }

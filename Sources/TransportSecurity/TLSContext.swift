@@ -50,7 +50,7 @@ public struct FileStamp: Sendable, Equatable {
     private let nanoseconds: Int64
 
     /// Nil when there is no such regular file.
-    init?(_ path: String) {
+    public init?(_ path: String) {
         var status = stat()
         guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
         inode = UInt64(status.st_ino)

@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from harness import Agent, Coordinator, Marathon, Master, four_letter_word, http_get, wait_for
+from harness import Agent, Coordinator, Marathon, Master, four_letter_word, http_get, wait_for, zk
 
 READ = "the configuration was read again"
 
@@ -59,6 +59,22 @@ def test_variables(testbed):
     assert "changed" not in reload(master)
     setting(master, "default", "mesos-master", "CLUSTER=west\nMESOS_HOSTNAME=two")
     assert "cluster has changed" in reload(master)
+
+
+def test_handed_over(testbed):
+    """A file that systemd hands over is named when it has changed since, also when the service may not read it."""
+    coordinator = testbed.start(Coordinator)
+    master = testbed.new(Master, flags=["--quorum=1"])
+    master.environment["CREDENTIALS_DIRECTORY"] = str(testbed.directory)
+    (testbed.directory / "zk").write_text(f"{zk(coordinator, '/mesos')}\n")
+    setting(master, "mesos", "zk", zk(coordinator, "/mesos"))
+    master.start_and_wait()
+    assert "changed" not in reload(master)
+    setting(master, "mesos", "zk", "zk://other:2181/mesos")
+    (master.directory / "etc/mesos/zk").chmod(0)
+    said = reload(master)
+    assert "etc/mesos/zk has changed: that takes effect with `systemctl restart mesos-master`" in said
+    assert "other" not in said and http_get(master.port, "/health")[0] == 200
 
 
 def test_coordinator(testbed):

@@ -441,7 +441,8 @@ def test_reboot(story, figures):
     figures.append(f"from the reboot to all apps: {time.monotonic() - start:.0f} s")
     assert len(story.run("pgrep -f '^busybox httpd'").split()) == 2
     assert len(story.run("docker ps --quiet").split()) == 2
-    assert story.run("docker ps --all --quiet").split() == story.run("docker ps --quiet").split()
+    wait_for(lambda: story.run("docker ps --all --quiet") == story.run("docker ps --quiet"), 60,
+             "the containers that the reboot ended are removed")
     assert story.run("systemctl --failed --no-legend") == ""
 
 

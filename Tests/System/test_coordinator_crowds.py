@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import resource
+import select
 import socket
 import struct
 import threading
@@ -210,6 +211,31 @@ def test_crowd_of_watchers(testbed):
         for watcher in watchers:
             watcher.ping()
             assert not watcher.events
+
+
+def test_turns_between_events(testbed):
+    """Who asks while thousands of watchers are being told of a change has its answer before half of them."""
+    count = 4000
+    server = start_for(testbed, count)
+    with Wire(server.port, timeout=40_000) as writer, contextlib.ExitStack() as crowd:
+        writer.create("/news")
+        watchers = [crowd.enter_context(Wire(server.port, timeout=40_000)) for _ in range(count)]
+        told = select.poll()
+        for watcher in watchers:
+            told.register(watcher.socket, select.POLLIN)
+        counts = []
+        for _ in range(10):
+            for watcher in watchers:
+                watcher.socket.sendall(LOOK)
+            for watcher in watchers:
+                assert watcher.receive().error == 0
+            # Its answer comes before the events, and so the ping comes while they are under way.
+            writer.set("/news", b"new")
+            writer.ping()
+            counts.append(len(told.poll(0)))
+            for watcher in watchers:
+                assert watcher.receive() == Event(wire.CHANGED, "/news")
+        assert min(counts) < count / 2, counts
 
 
 def test_sessions_under_load(testbed):

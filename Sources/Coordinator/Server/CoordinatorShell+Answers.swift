@@ -11,8 +11,9 @@ extension CoordinatorShell {
     private static let maximumBacklog = 64 << 20
     /// For about as long watchers hear of a change before other clients have their turn.
     private static let eventsTurn = TimeAmount.milliseconds(4)
-    /// For as long the loop looks at its sockets between.
-    private static let eventsPause = TimeAmount.microseconds(5)
+    /// The loop looks at its sockets between turns, if it comes to that before the next one is due. How long that takes
+    /// depends on the machine, and so does how long a turn takes: the pause is this part of it.
+    private static let pausesPerTurn: Int64 = 32
     /// What a client has to read the last answer before its connection closes.
     private static let closingTime = TimeAmount.seconds(5)
 
@@ -111,7 +112,7 @@ extension CoordinatorShell {
             connection.isBacklogged = false
             due.append(connection)
         }
-        tell(due)
+        let time = tell(due)
         for connection in due {
             if let last = connection.answers.last, last.needs > log.synced { lineUp(connection, until: last.needs) }
         }
@@ -120,22 +121,24 @@ extension CoordinatorShell {
         isDraining = true
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         // A task that is due at once would come before the sockets.
-        eventLoop.scheduleTask(in: Self.eventsPause) {
+        eventLoop.scheduleTask(in: .nanoseconds(max(time.nanoseconds / Self.pausesPerTurn, 5000))) {
             bound.value.isDraining = false
             bound.value.drain()
         }
     }
 
-    /// Tells so many as a turn may take; from its time follows how many that are.
-    private func tell(_ due: [ClientConnection]) {
+    /// Tells so many as a turn may take; from its time, which it returns, follows how many that are.
+    private func tell(_ due: [ClientConnection]) -> TimeAmount {
         let start = NIODeadline.now()
         // What happens on one channel meanwhile must not send what is about to be sent to another.
         isFlushing = true
         sendTogether(due)
         isFlushing = false
-        guard due.count == eventsAtOnce else { return }
-        let isLong = NIODeadline.now() - start > Self.eventsTurn
+        let time = NIODeadline.now() - start
+        guard due.count == eventsAtOnce else { return time }
+        let isLong = time > Self.eventsTurn
         eventsAtOnce = isLong ? max(32, eventsAtOnce / 2) : min(2048, eventsAtOnce * 5 / 4)
+        return time
     }
 
     /// One event for many goes out on several processors.

@@ -1,5 +1,6 @@
 """A qemu process: its command line, its monitor, and how its memory is saved and resumed."""
 
+import contextlib
 import json
 import os
 import signal
@@ -86,11 +87,19 @@ class Qemu:
         result = subprocess.run(arguments, stdin=subprocess.DEVNULL, capture_output=True)
         if result.returncode != 0:
             raise AssertionError(f"qemu does not start: {result.stderr.decode()}")
+        self._keep_niceness()
         if state:
             with Monitor(self.folder / "monitor") as monitor:
                 monitor.ignore_shared_memory()
                 monitor.execute("migrate-incoming", uri=f"exec:cat {state}")
                 monitor.wait(lambda: monitor.execute("query-status")["status"] == "running", "it resumes")
+
+    def _keep_niceness(self):
+        """Gives qemu the priority of who starts it: as a daemon it has a session of its own, and the kernel shares out the
+        processors among sessions, whatever the niceness of their processes (sched(7), "The autogroup feature")."""
+        pid = (self.folder / "pid").read_text().strip()
+        with contextlib.suppress(OSError):  # A kernel without that feature: nothing depends on it.
+            Path(f"/proc/{pid}/autogroup").write_text(str(os.nice(0)))
 
     def save(self, state):
         """Writes the state of the machine, without its memory, which is in a file of its own."""
